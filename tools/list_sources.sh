@@ -1,0 +1,8 @@
+#!/bin/sh
+# list_sources.sh DIR VARIANT: the hypervisor's source files, relative to DIR; VARIANT is debug or release.
+set -eu
+cd "$1"
+for d in boot lib x86 mem domain sched gmem pv hypercall "$2"; do
+    [ -d "$d" ] && find "$d" -name '*.[cS]' -print
+done | LC_ALL=C sort
+if [ -e init.c ]; then echo init.c; fi
