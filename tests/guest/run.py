@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Builds the test kernels, boots each as dom0 of a hypervisor in QEMU, prints one line a case.
+
+    run.py [--hypervisor PATH] [--peer] [-v] [name | name/case ...]
+
+The last line is "N passed, N failed, N skipped"; the exit code is 0 only if nothing failed.
+"""
+import argparse
+import os
+import pathlib
+import re
+import select
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+BUILD = ROOT / "build" / "guest"
+LIB = HERE / "lib"
+
+CFLAGS = ("-std=gnu17 -O1 -g -Wall -Wextra -Wno-unused-parameter -ffreestanding -fno-pic -fno-pie -mcmodel=kernel "
+          "-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none "
+          "-fno-omit-frame-pointer -fno-strict-aliasing -fno-builtin -fno-toplevel-reorder").split()
+DEFAULTS = {"memory": "256M", "cpus": 2, "dom0_mem": "64M", "timeout": 60, "args": "", "xen_args": "", "modules": []}
+
+
+def sources(path):
+    return sorted(p for p in path.iterdir() if p.suffix in (".c", ".S"))
+
+
+def newest(paths):
+    return max(p.stat().st_mtime for p in paths)
+
+
+def run_tool(*command):
+    subprocess.run([str(c) for c in command], check=True)
+
+
+def compile_objects(folder, out, headers):
+    """Compiles each stale source of folder into out; returns the objects."""
+    out.mkdir(parents=True, exist_ok=True)
+    objects = []
+    for src in sources(folder):
+        obj = out / (src.name + ".o")
+        objects.append(obj)
+        if not obj.exists() or obj.stat().st_mtime < max(src.stat().st_mtime, headers):
+            run_tool("gcc", *CFLAGS, "-I", LIB, "-c", src, "-o", obj)
+    return objects
+
+
+def build(suite):
+    """Builds one suite; returns the path of its ELF image."""
+    headers = newest(list(LIB.glob("*.h")) + list((HERE / suite).glob("*.h")) + [LIB / "guest.lds"])
+    lib = compile_objects(LIB, BUILD / "lib", headers)
+    objs = compile_objects(HERE / suite, BUILD / suite, headers)
+    lds = BUILD / "guest.lds"
+    run_tool("gcc", "-E", "-P", "-x", "c", "-I", LIB, LIB / "guest.lds", "-o", lds)
+    elf = BUILD / f"{suite}.elf"
+    run_tool("ld", "-m", "elf_x86_64", "-nostdlib", "-static", "-z", "max-page-size=4096", "--no-warn-rwx-segments",
+             "--build-id=none", "-T", lds, *lib, *objs, "-o", elf)
+    return elf
+
+
+def settings(suite):
+    conf = dict(DEFAULTS)
+    path = HERE / suite / "machine.toml"
+    if path.exists():
+        conf.update(tomllib.loads(path.read_text()))
+    return conf
+
+
+def qemu_command(hypervisor, elf, conf, case, cpu):
+    args = conf["args"] + (f" case={case}" if case else "")
+    modules = ",".join([f"{elf} {args}".replace(",", ",,")] + [str(HERE / m) for m in conf["modules"]])
+    xen = f"console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem={conf['dom0_mem']} {conf['xen_args']}"
+    return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", conf["memory"], "-smp", str(conf["cpus"]),
+            "-nographic", "-nodefaults", "-no-reboot", "-serial", "stdio", "-kernel", str(hypervisor), "-append", xen,
+            "-initrd", modules]
+
+
+class Boot:
+    """One boot of one suite: reads the serial line until the guest is done."""
+
+    def __init__(self, verbose, log):
+        self.verbose, self.log = verbose, log
+        self.plan, self.results, self.why = [], {}, {}
+        self.done = False
+
+    def line(self, text):
+        self.log.write(text + "\n")
+        if self.verbose:
+            print("    |", text, flush=True)
+        m = re.search(r"@@(plan|case|why|done)(?: (.*))?$", text.rstrip("\r"))
+        if not m:
+            return
+        kind, rest = m.group(1), m.group(2) or ""
+        if kind == "plan":
+            self.plan.append(rest.strip())
+        elif kind == "why":
+            case, _, reason = rest.partition(" ")
+            self.why.setdefault(case, []).append(reason)
+        elif kind == "case":
+            word, case, story = (rest.split(" ", 2) + ["", ""])[:3]
+            self.results[case] = (word, story)
+        else:
+            self.done = True
+
+    def run(self, command, timeout):
+        proc = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        end, pending = time.monotonic() + timeout, b""
+        try:
+            while time.monotonic() < end:
+                if not select.select([proc.stdout], [], [], 0.5)[0]:
+                    continue
+                data = os.read(proc.stdout.fileno(), 65536)
+                if not data:
+                    break
+                *lines, pending = (pending + data).split(b"\n")
+                for raw in lines:
+                    self.line(raw.decode(errors="replace").rstrip("\r"))
+                if self.done:
+                    end = min(end, time.monotonic() + 3)
+            if pending:
+                self.line(pending.decode(errors="replace"))
+        finally:
+            proc.kill()
+            proc.wait()
+
+
+def report(suite, boot, counts):
+    if not boot.plan:
+        print(f"error   {suite}: no test kernel spoke (see {BUILD / (suite + '.log')})")
+        counts["error"] += 1
+    for case in boot.plan:
+        word, story = boot.results.get(case, ("error", "no result: the guest or the host stopped"))
+        counts[word] += 1
+        print(f"{word:7} {suite}/{case}: {story}")
+        if word != "success":
+            for reason in boot.why.get(case, []):
+                print(f"            {reason}")
+    sys.stdout.flush()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hypervisor", default=ROOT / "build" / "hypervisor" / "anel", type=pathlib.Path)
+    parser.add_argument("--peer", action="store_true", help="Debian's Xen, from build/peer/xen")
+    parser.add_argument("--cpu", default="max,smap=off,smep=off,rdtscp=off,pku=off")
+    parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("names", nargs="*")
+    opts = parser.parse_args()
+    hypervisor = ROOT / "build" / "peer" / "xen" if opts.peer else opts.hypervisor
+    names = opts.names or sorted(p.name for p in HERE.iterdir() if (p / "main.c").exists() and p.name != "lib")
+    counts = dict.fromkeys(("success", "skip", "failure", "error"), 0)
+    for name in names:
+        suite, _, case = name.strip("/").partition("/")
+        elf, conf = build(suite), settings(suite)
+        with open(BUILD / f"{suite}.log", "w") as log:
+            boot = Boot(opts.verbose, log)
+            boot.run(qemu_command(hypervisor, elf, conf, case, opts.cpu), conf["timeout"])
+        report(suite, boot, counts)
+    failed = counts["failure"] + counts["error"]
+    print(f"{counts['success']} passed, {failed} failed, {counts['skip']} skipped")
+    return 1 if failed or not counts["success"] else 0
+
+
+if __name__ == "__main__":
+    if not shutil.which("qemu-system-x86_64"):
+        sys.exit("run.py: qemu-system-x86_64 is not installed")
+    sys.exit(main())
