@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Spinlocks (ticket). Plain spin_lock is for locks never taken in interrupt context; use the _irqsave forms where an
+ * interrupt handler may take the lock too. Order: docs/locking.md. Debug builds check order by lock class (debug/lock_check.c).
+ */
+#ifndef LIB_SPINLOCK_H
+#define LIB_SPINLOCK_H
+#include "lib/atomic.h"
+
+struct spinlock { union { uint32_t both; struct { uint16_t head, tail; }; }; };
+typedef struct spinlock spinlock_t;
+#define SPIN_LOCK_UNLOCKED { { 0 } }
+#define DEFINE_SPINLOCK(n) spinlock_t n = SPIN_LOCK_UNLOCKED
+static inline void spin_lock_init(spinlock_t *l) { l->both = 0; }
+static inline void spin_lock(spinlock_t *l)
+{
+	uint16_t me = __atomic_fetch_add(&l->tail, 1, __ATOMIC_ACQUIRE);
+
+	while (unlikely(__atomic_load_n(&l->head, __ATOMIC_ACQUIRE) != me))
+		__builtin_ia32_pause();
+}
+static inline bool spin_trylock(spinlock_t *l)
+{
+	struct spinlock o, n;
+
+	o.both = __atomic_load_n(&l->both, __ATOMIC_RELAXED);
+	if (o.head != o.tail)
+		return false;
+	n = o;
+	n.tail++;
+	return __atomic_compare_exchange_n(&l->both, &o.both, n.both, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+static inline void spin_unlock(spinlock_t *l) { __atomic_store_n(&l->head, (uint16_t)(l->head + 1), __ATOMIC_RELEASE); }
+static inline bool spin_is_locked(const spinlock_t *l) { return l->head != l->tail; }
+
+static inline unsigned long irq_save(void)
+{
+	unsigned long f;
+	__asm__ volatile("pushfq; popq %0; cli" : "=r"(f) :: "memory");
+	return f;
+}
+static inline void irq_restore(unsigned long f) { __asm__ volatile("pushq %0; popfq" :: "r"(f) : "memory", "cc"); }
+static inline unsigned long spin_lock_irqsave(spinlock_t *l) { unsigned long f = irq_save(); spin_lock(l); return f; }
+static inline void spin_unlock_irqrestore(spinlock_t *l, unsigned long f) { spin_unlock(l); irq_restore(f); }
+
+/* Reader/writer lock; writers wait for readers and keep new ones out. Not for interrupt context. */
+typedef struct { volatile int32_t v; } rwlock_t;	/* -1: writer; n: readers */
+static inline void rwlock_init(rwlock_t *l) { l->v = 0; }
+static inline void read_lock(rwlock_t *l)
+{
+	for (;;) {
+		int32_t o = l->v;
+		if (o >= 0 && cmpxchg(&l->v, o, o + 1) == o)
+			return;
+		__builtin_ia32_pause();
+	}
+}
+static inline void read_unlock(rwlock_t *l) { __atomic_fetch_sub(&l->v, 1, __ATOMIC_RELEASE); }
+static inline void write_lock(rwlock_t *l) { while (cmpxchg(&l->v, 0, -1) != 0) __builtin_ia32_pause(); }
+static inline void write_unlock(rwlock_t *l) { __atomic_store_n(&l->v, 0, __ATOMIC_RELEASE); }
+#endif

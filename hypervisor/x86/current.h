@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What this CPU runs. Each CPU has one stack of STACK_SIZE bytes, aligned to it; struct cpu_info stands at its top, and the
+ * frame of guest registers that an entry from a guest pushes is its first member's place, so that the register frame of the
+ * running vCPU is always at the same address of the stack.
+ */
+#ifndef X86_CURRENT_H
+#define X86_CURRENT_H
+#include "lib/types.h"
+#include "lib/bitmap.h"
+#include <xen/xen.h>
+
+#define STACK_SHIFT	15
+#define STACK_SIZE	(1ul << STACK_SHIFT)
+
+struct vcpu;
+struct cpu_info {
+	struct cpu_user_regs guest_regs;	/* TSS.rsp0 points just above .ss: hardware pushes ss..rip into it */
+	uint32_t cpu;
+	uint32_t pad;
+	struct vcpu *current;
+	uint64_t percpu_offset;
+	uint64_t cr3;				/* value last loaded */
+	uint64_t scratch[4];			/* for entry code */
+};
+static inline struct cpu_info *cpu_info(void)
+{
+	uint64_t sp;
+	__asm__("mov %%rsp, %0" : "=r"(sp));
+	return (struct cpu_info *)((sp | (STACK_SIZE - 1)) + 1) - 1;
+}
+#define smp_processor_id()	(cpu_info()->cpu)
+#define current			(cpu_info()->current)
+#define guest_cpu_user_regs()	(&cpu_info()->guest_regs)
+
+/* Per-CPU variables: defined once in .data.percpu (boot CPU's own copy and the template), an area per CPU thereafter. */
+extern uint64_t percpu_offset[NR_CPUS];
+#define DEFINE_PER_CPU(type, name)	__section(".data.percpu") __typeof__(type) percpu_##name
+#define DECLARE_PER_CPU(type, name)	extern __typeof__(type) percpu_##name
+#define per_cpu(name, c)	(*(__typeof__(percpu_##name) *)((char *)&percpu_##name + percpu_offset[c]))
+#define this_cpu(name)		(*(__typeof__(percpu_##name) *)((char *)&percpu_##name + cpu_info()->percpu_offset))
+extern cpumask_t cpu_online_map;
+extern unsigned nr_cpus_online;
+static inline bool cpu_online(unsigned c) { return c < NR_CPUS && cpumask_test_cpu(c, &cpu_online_map); }
+#endif
