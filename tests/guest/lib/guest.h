@@ -223,6 +223,18 @@ long ext_op(unsigned cmd, u64 arg1, u64 arg2);	/* one mmuext_op */
 /* A window of empty addresses whose page tables exist; slots 0..511 */
 void *window(unsigned slot);
 
+/* ---- user mode (vCPU 0) ---------------------------------------------------------------------------------------- */
+
+#define USER_BASE 0x40000000UL
+bool user_init(void);			/* user page tables and kernel stack in place; again after a test that replaced them */
+long user_map(u64 va, u64 pte);		/* within 2 MiB of USER_BASE */
+u64 user_l4_mfn(void);
+void user_frame(struct frame *f, u64 rip);	/* fills a frame that goes to rip in user mode */
+/* Goes where the frame says; the vector that came back (details in this_cpu()->last). */
+int user_run(struct frame *f);
+/* The same with code copied to USER_BASE and a stack. */
+int user_code(const void *code, size_t size, struct frame *f);
+
 /* ---- other vCPUs ----------------------------------------------------------------------------------------------- */
 
 /* Starts vCPU id at fn(arg) with traps set up; 0 or an error of Xen's. */

@@ -135,7 +135,7 @@ void trap_c(struct frame *f)
 		take_events(c);
 		return;
 	}
-	if (!c->catching || f->vector >= VEC_EVENT)
+	if (!c->catching || (f->vector >= VEC_EVENT && (f->cs & 3) != 3 && f->vector != VEC_FAILSAFE))
 		report_trap(c, f, cr2);
 	c->catching = false;
 	c->last = *f;
