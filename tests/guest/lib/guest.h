@@ -57,10 +57,13 @@ void skip_because(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 bool case_bad(void);	/* has this case failed or met an error? */
 
 bool expect_eq(const char *file, int line, const char *what, long got, long want, bool hex);
+bool expect_refused(const char *file, int line, const char *what, long got);
 
 #define EXPECT(c) ((c) ? true : (fail_at(__FILE__, __LINE__, "%s", #c), false))
 #define EXPECT_RC(call, want) expect_eq(__FILE__, __LINE__, #call, (long)(call), (long)(want), false)
 #define EXPECT_HEX(expr, want) expect_eq(__FILE__, __LINE__, #expr, (long)(expr), (long)(want), true)
+/* Any error will do, but an error it must be. */
+#define EXPECT_REFUSED(call) expect_refused(__FILE__, __LINE__, #call, (long)(call))
 #define REQUIRE(c) do { if (!(c)) { fail_at(__FILE__, __LINE__, "%s", #c); return; } } while (0)
 #define REQUIRE_RC(call, want) do { if (!EXPECT_RC(call, want)) return; } while (0)
 #define NEED(c) do { if (!(c)) { error_at(__FILE__, __LINE__, "%s", #c); return; } } while (0)
@@ -205,6 +208,8 @@ static inline u64 rdtsc(void)
 #define PTE_NX  (1UL << 63)
 #define PTE_RW  (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
 #define PTE_RO  (PTE_P | PTE_U | PTE_A | PTE_D)
+/* What of an L1 entry a guest gets back as written: Xen owns G of user entries, and the U and bit 52 of kernel ones. */
+#define PTE_SAME(pte) ((pte) & ~PTE_G)
 #define PTE_MFN(pte) (((pte) >> PAGE_SHIFT) & 0xffffffffffUL)
 
 void *page_alloc(void);			/* a zeroed page of the pool, mapped read-write; ends the case when none is left */

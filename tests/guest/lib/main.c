@@ -124,6 +124,14 @@ bool expect_eq(const char *file, int line, const char *what, long got, long want
 	return false;
 }
 
+bool expect_refused(const char *file, int line, const char *what, long got)
+{
+	if (got < 0 && got > -200)
+		return true;
+	fail_at(file, line, "%s is %ld, should be an error", what, got);
+	return false;
+}
+
 /* Ends the running case from anywhere on vCPU 0, after an unexpected trap. */
 void case_abort(void)
 {

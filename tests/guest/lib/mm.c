@@ -105,7 +105,7 @@ long set_pte(u64 ptr, u64 val)
 
 long ext_op(unsigned cmd, u64 arg1, u64 arg2)
 {
-	struct mmuext_op op = { .cmd = cmd, .arg1.mfn = arg1, .arg2.nr_ents = arg2 };
+	struct mmuext_op op = { .cmd = cmd, .arg1.mfn = arg1, .arg2.src_mfn = arg2 };
 
 	return mmuext_op(&op, 1, NULL, DOMID_SELF);
 }
