@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""run.py [PYTEST ARGS]: all tests in turn, then one line with the sums. With arguments: the system tests alone.
+
+ANEL_FULL: the long ones too. ANEL_PEER: the system tests on Debian's Xen. Exit code 1 if anything failed or nothing ran.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+OUT = os.path.join(TOP, "build")
+PYTHON = sys.executable
+PEER = bool(os.environ.get("ANEL_PEER"))
+FULL = bool(os.environ.get("ANEL_FULL"))
+
+
+class Sums:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, passed=0, failed=0, skipped=0):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+
+
+def stage(name, function, sums):
+    started = time.monotonic()
+    print("== %s" % name, flush=True)
+    function(sums)
+    print("== %s: %d s" % (name, time.monotonic() - started), flush=True)
+
+
+def checks(sums):
+    for tool in ("check_layers.py", "check_ceilings.py"):
+        ok = subprocess.run([PYTHON, os.path.join(TOP, "tools", tool)]).returncode == 0
+        sums.add(passed=ok, failed=not ok)
+
+
+def unit(sums):
+    log = os.path.join(OUT, "meson-logs/testlog.json")
+    if os.path.exists(log):
+        os.unlink(log)
+    p = subprocess.run(["meson", "test", "-C", OUT, "--suite", "unit", "--print-errorlogs"])
+    if not os.path.exists(log):
+        sums.add(failed=1)
+        return
+    failed = 0
+    with open(log) as f:
+        for line in f:
+            ok = json.loads(line)["result"] == "OK"
+            failed += not ok
+            sums.add(passed=ok, failed=not ok)
+    if p.returncode and not failed:
+        sums.add(failed=1)
+
+
+def guests(sums):
+    """The tiny kernels of tests/guest, each booted in place of dom0."""
+    tool = os.path.join(TOP, "tests/guest/run.py")
+    if not os.path.exists(tool):
+        return
+    p = subprocess.Popen([PYTHON, tool] + (["--full"] if FULL else []), stdout=subprocess.PIPE, text=True)
+    last = None
+    for line in p.stdout:
+        print(line, end="", flush=True)
+        last = re.search(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", line) or last
+    if last:
+        sums.add(*(int(n or 0) for n in last.groups()))
+    if not last or (p.wait() and not int(last.group(2))):
+        sums.add(failed=1)
+
+
+def system(sums, args):
+    report = os.path.join(OUT, "system-tests.xml")
+    if os.path.exists(report):
+        os.unlink(report)
+    env = dict(os.environ, ANEL_LOGS=os.path.join(OUT, "test-logs"), PYTHONDONTWRITEBYTECODE="1")
+    subprocess.run([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short", "--durations=10",
+                    "--junitxml", report] + (args or ["tests/system"]), cwd=TOP, env=env)
+    if not os.path.exists(report):
+        sums.add(failed=1)
+        return
+    for suite in xml.parse(report).getroot().iter("testsuite"):
+        n = {k: int(suite.get(k)) for k in ("tests", "failures", "errors", "skipped")}
+        bad = n["failures"] + n["errors"]
+        sums.add(max(0, n["tests"] - bad - n["skipped"]), bad, n["skipped"])
+
+
+def main(args):
+    sums = Sums()
+    if not args and not PEER:
+        stage("layers and ceilings", checks, sums)
+        stage("unit tests", unit, sums)
+        stage("guest kernels", guests, sums)
+    if not any(a.startswith("tests/") for a in args):
+        args = args and args + ["tests/system"]
+    stage("system tests", lambda s: system(s, args), sums)
+    print("%d passed, %d failed, %d skipped" % (sums.passed, sums.failed, sums.skipped))
+    return 1 if sums.failed or not sums.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures. `host` is one machine for all tests that do not ask for their own; it is started again if a test kills it."""
+import os
+import re
+
+import pytest
+
+import machine
+from machine import Dead, Machine
+
+
+def pytest_addoption(parser):
+    parser.addoption("--keep-logs", default=None, help="folder for the consoles of all machines")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "full: too long for the quick tests")
+    config.addinivalue_line("markers", "anel: makes sense on Anel only")
+
+
+def pytest_collection_modifyitems(config, items):
+    full, peer = os.environ.get("ANEL_FULL"), machine.PEER
+    for item in items:
+        if item.get_closest_marker("full") and not full:
+            item.add_marker(pytest.mark.skip(reason="only with --full"))
+        if item.get_closest_marker("anel") and peer:
+            item.add_marker(pytest.mark.skip(reason="not on the peer"))
+
+
+class Hosts:
+    """Keeps the shared machine. A boot that failed is not tried more than twice."""
+
+    def __init__(self):
+        self.machine, self.failures = None, []
+
+    def get(self):
+        if self.machine and self.machine.alive():
+            return self.machine
+        if self.machine:
+            self.machine.close()
+            self.machine = None
+        if len(self.failures) >= 2:
+            pytest.fail("the shared machine does not boot: %s" % self.failures[-1])
+        try:
+            self.machine = Machine("host%d" % len(self.failures))
+        except Dead as e:
+            self.failures.append(e)
+            raise
+        return self.machine
+
+    def drop(self, why):
+        self.failures.append(why)
+        if self.machine:
+            self.machine.close()
+            self.machine = None
+
+
+@pytest.fixture(scope="session")
+def hosts():
+    h = Hosts()
+    yield h
+    if h.machine:
+        h.machine.close()
+
+
+@pytest.fixture
+def host(hosts):
+    m = hosts.get()
+    mark = len(m.log())
+    yield m
+    try:
+        if not m.alive():
+            raise Dead("QEMU ended during the test; " + m.tail())
+        # The guest called shared is for all tests; others are left by tests that failed.
+        _, out = m.try_run("xl list | awk 'NR>1 && $2>0 && $1!=\"shared\" {print $2}'", 30)
+        for domid in out.split():
+            m.try_run("xl destroy %s" % domid, 60)
+    except Dead as e:
+        hosts.drop(e)
+        raise
+    found = re.search(r"(?i)^.*(BUG:|Oops|Kernel panic|PANIC|ASSERT|rcu_sched self-detected|soft lockup).*$",
+                      m.log()[mark:], re.M)
+    assert not found, "on the console: " + found.group(0)
+
+
+@pytest.fixture
+def boot(request):
+    """boot(**options) starts machines of the test's own and ends them with it."""
+    made = []
+
+    def start(**options):
+        m = Machine("%s-%d" % (re.sub(r"\W+", "_", request.node.name), len(made)), **options)
+        made.append(m)
+        return m
+
+    yield start
+    for m in made:
+        m.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure in a test shows the end of the console."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed and "host" in getattr(item, "funcargs", {}):
+        report.sections.append(("console", item.funcargs["host"].tail(60)))

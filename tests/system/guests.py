@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guests of a host: their configuration, start and shell."""
+import re
+import shlex
+
+from machine import Failed
+
+LOG = "/var/log/xen/console/guest-%s.log"
+
+
+class Guest:
+    """A PV guest from Debian's kernel. Without a disk it is the initrd's shell; see dom0/initrd/init."""
+
+    def __init__(self, host, name, memory=192, vcpus=1, extra="", disk=None, vif=False, options=(), kernel=True):
+        self.host, self.name = host, name
+        lines = ['name="%s"' % name, 'type="pv"', "memory=%d" % memory, "vcpus=%d" % vcpus, 'on_crash="destroy"']
+        if kernel:
+            lines += ['kernel="/boot/vmlinuz"', 'ramdisk="/boot/guest-initrd"',
+                      'extra="console=hvc0 loglevel=5 %s"' % extra]
+        if disk:
+            lines.append('disk=["%s"]' % disk)
+        if vif:
+            lines.append('vif=["bridge=xenbr0"]')
+        lines += list(options)
+        self.config = "/run/%s.cfg" % name
+        host.put(self.config, "\n".join(lines) + "\n")
+        host.run("rm -f " + LOG % name)
+
+    def create(self, ready=r"here is a shell|anel-guest: ready", flags="", timeout=120):
+        self.host.run("xl create -q %s %s" % (flags, self.config), timeout)
+        if ready:
+            self.wait_console(ready, timeout)
+        return self
+
+    def wait_console(self, want, timeout=90):
+        """Waits for a regular expression in what the guest has written to its console."""
+        try:
+            return self.host.until("cat " + LOG % self.name, want, timeout)
+        except Failed:
+            raise Failed("guest %s never wrote %r; its console:\n%s" % (self.name, want, self.console())) from None
+
+    def console(self):
+        return self.host.try_run("cat " + LOG % self.name)[1]
+
+    def run(self, command, timeout=30):
+        """Output of a command typed at the guest's shell, which must succeed."""
+        return self.host.run("/usr/lib/anel/guest-run %s %s %d" % (self.name, shlex.quote(command), timeout),
+                             timeout + 20)
+
+    def domid(self):
+        return int(self.host.run("xl domid " + self.name))
+
+    def row(self):
+        """The guest's line of `xl list`: name, id, MiB, vcpus, state, seconds."""
+        out = self.host.run("xl list " + self.name)
+        name, domid, mem, vcpus, state, secs = out.splitlines()[1].split()
+        return {"domid": int(domid), "mem": int(mem), "vcpus": int(vcpus), "state": state, "seconds": float(secs)}
+
+    def destroy(self):
+        self.host.run("xl destroy " + self.name, 90)
+
+
+def free_mib(host):
+    return int(re.search(r"^free_memory\s*: (\d+)", host.run("xl info"), re.M).group(1))
+
+
+def wait_gone(host, timeout=60):
+    """Until dom0 and the shared guest are alone and no dying domain is left."""
+    host.until("xl list | tail -n +2 | grep -vc -e '^Domain-0 ' -e '^shared '; true", r"^0$", timeout)
