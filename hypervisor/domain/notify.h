@@ -10,7 +10,8 @@ struct notify_ops {
 	void (*virq_global)(struct domain *d, uint32_t virq);	/* to whoever bound it; d: its holder, usually dom0 */
 	bool (*port_pending)(struct vcpu *v, uint32_t port);	/* SCHEDOP_poll: valid port of v's domain that is pending */
 	bool (*port_valid)(struct domain *d, uint32_t port);
-	int (*domain_create)(struct domain *d);			/* event channels and grants of a new domain */
+	/* event channels, grants, pirqs of a new domain; config NULL: defaults */
+	int (*domain_create)(struct domain *d, const struct xen_domctl_createdomain *config);
 	int (*vcpu_create)(struct vcpu *v);
 	int (*domain_dying)(struct domain *d);			/* close all channels, drop grant maps: preemptible */
 	void (*domain_free)(struct domain *d);
