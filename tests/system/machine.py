@@ -206,7 +206,7 @@ class Machine:
 
     def log(self):
         """All that came out of the serial line."""
-        with open(self.log_path, errors="replace") as f:
+        with open(self.log_path, errors="replace", newline="") as f:
             return f.read().replace("\r", "")
 
     def tail(self, lines=40):
