@@ -3,7 +3,7 @@
  * The frame table: 16 bytes for each 4 KiB frame of RAM.
  *
  * count:  bits 0..35 references, 36..51 owner's domain id, 52..63 flags
- * type:   bits 0..31 references of the type (while zero: the TLB clock's stamp of the last use), 32..35 type,
+ * type:   bits 0..31 references of the type (with FTYPE_STAMPED: none, and the TLB clock's stamp of the last use), 32..35 type,
  *         36..47 type flags, 48..57 how many entries of a page table have been validated (partial), 58..63 unused
  *
  * A frame with owner DOMID_NONE and no references is free or the hypervisor's own. While it is in the allocator its two
@@ -48,7 +48,10 @@ struct frame { uint64_t count, type; };
 #define FTYPE_VALIDATED		(1ull << 37)
 #define FTYPE_BUSY		(1ull << 38)	/* being validated or taken apart by some CPU */
 #define FTYPE_PARTIAL		(1ull << 39)	/* validation or taking apart was preempted; bits 48..57 say where */
+#define FTYPE_STAMPED		(1ull << 40)	/* no references: bits 0..31 are the stamp, the type is the last one */
 #define FTYPE_PARTIAL_SHIFT	48
+/* References of the type in the word t. */
+#define ftype_refs(t)		((t) & FTYPE_STAMPED ? 0 : (t) & FTYPE_COUNT_MASK)
 
 #define frame_table ((struct frame *)FRAMETABLE_VIRT)
 #define m2p_table ((uint64_t *)M2P_VIRT_START)	/* writes go through m2p_set (the guests' view is read-only) */

@@ -17,11 +17,15 @@
  * 'preemptible' (partial state stays on the frame), -EINVAL, -EBUSY (other type in use) */
 int pv_type_get(struct frame *f, uint64_t type, struct domain *d, bool preemptible);
 void pv_type_put(struct frame *f);		/* not preemptible */
-int pv_type_put_preemptible(struct frame *f);	/* -EAGAIN_HYPERCALL: call again */
+/* Drops the reference in any case. -EAGAIN_HYPERCALL: the table is only half taken apart; pv_type_settle goes on. */
+int pv_type_put_preemptible(struct frame *f);
+/* Takes apart what a preempted operation left of a table without type references. Caller holds a page reference. */
+int pv_type_settle(struct frame *f, bool preemptible);
 static inline bool pv_get_writable(struct frame *f, struct domain *d) { return pv_type_get(f, FTYPE_WRITABLE, d, false) == 0; }
 
 /* Roots */
 int pv_set_guest_table(struct vcpu *v, mfn_t root, bool user, bool preemptible);	/* takes references, drops the old's */
+int pv_pin_initial_root(struct domain *d, mfn_t root);	/* domain builder: validates and pins an L4; -EINVAL */
 void pv_drop_guest_tables(struct vcpu *v);
 void pv_fill_root_slots(struct domain *d, uint64_t *l4);	/* the hypervisor's 16 slots */
 /* Loads the root that v's mode asks for into CR3 (v is current or about to be). */
@@ -31,6 +35,9 @@ bool pv_ptwr_fault(struct vcpu *v, uint64_t addr, struct cpu_user_regs *regs);
 bool pv_ro_mmio_fault(struct vcpu *v, uint64_t addr, struct cpu_user_regs *regs);	/* dom0: MMCFG and MSI-X tables */
 /* Walk of the running guest's tables (by direct map): the L1 entry (or 2 MiB entry) for addr, 0 where none */
 uint64_t pv_walk(struct vcpu *v, uint64_t addr, mfn_t *l1_table);
+
+/* Device memory that guests may map read-only only (MMCFG, MSI-X tables): a writable mapping comes out read-only. -ENOMEM */
+int pv_mmio_set_readonly(mfn_t first, unsigned long nr);
 
 /* Grant mappings (hypercall/gnttab_map.c): host_addr is a linear address, or with GNTMAP_contains_pte the machine address of an
  * entry in an L1 table of current's domain. The frame's references are the caller's. GNTST_* */

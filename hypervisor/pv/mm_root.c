@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Root tables: the hypervisor's slots, the two roots of a vCPU, what goes into CR3; walks of the running guest's tables. */
+#include "pv/mm_priv.h"
+#include "mem/alloc.h"
+#include "sched/sched.h"
+#include "x86/cpu.h"
+
+void pv_fill_root_slots(struct domain *d, uint64_t *l4)
+{
+	for (unsigned i = ANEL_FIRST_SLOT; i <= ANEL_LAST_SLOT; i++)
+		WRITE_ONCE(l4[i], host_root_entry(i));
+	WRITE_ONCE(l4[PERDOMAIN_SLOT], pte_make(d->pv->perdomain_l3, PTE_P | PTE_W | PTE_A));
+}
+
+void pv_load_root(struct vcpu *v)
+{
+	uint64_t root = v->pv->kernel_mode ? v->pv->guest_table : v->pv->guest_table_user;
+
+	cpu_load_root(MFN(root ? root : host_root_mfn().n));
+}
+
+static int take_root(struct frame **out, mfn_t root, struct domain *d, bool preemptible)
+{
+	struct frame *f;
+	int rc;
+
+	*out = NULL;
+	if (!root.n)
+		return 0;
+	f = pv_frame_get(root, d);
+	if (!f)
+		return -EINVAL;
+	rc = pv_type_get(f, FTYPE_L4, d, preemptible);
+	if (rc == -EAGAIN_HYPERCALL) {
+		frame_put(f);
+		return rc;
+	}
+	if (rc) {
+		pv_put_failed(f);
+		return -EINVAL;
+	}
+	*out = f;
+	return 0;
+}
+
+static void drop_root(uint64_t old, bool preemptible)
+{
+	struct frame *f;
+
+	if (!old)
+		return;
+	f = frame_of(MFN(old));
+	if (preemptible) {
+		pv_put_table_later(f);
+		return;
+	}
+	pv_type_put(f);
+	frame_put(f);
+}
+
+int pv_set_guest_table(struct vcpu *v, mfn_t root, bool user, bool preemptible)
+{
+	uint64_t *slot = user ? &v->pv->guest_table_user : &v->pv->guest_table, old = *slot;
+	struct frame *f;
+	int rc;
+
+	if (!user && !root.n)
+		return -EINVAL;
+	rc = take_root(&f, root, v->domain, preemptible);
+	if (rc)
+		return rc;
+	WRITE_ONCE(*slot, root.n);
+	/* No CPU may still walk the old root when its references go. */
+	if (v != current)
+		domain_flush_lazy(v->domain);
+	else if (v->pv->kernel_mode != user)
+		pv_load_root(v);
+	drop_root(old, preemptible);
+	return 0;
+}
+
+void pv_drop_guest_tables(struct vcpu *v)
+{
+	uint64_t kernel = xchg(&v->pv->guest_table, 0), user = xchg(&v->pv->guest_table_user, 0);
+
+	if (!kernel && !user)
+		return;
+	if (v == current)
+		pv_load_root(v);
+	else
+		domain_flush_lazy(v->domain);
+	drop_root(kernel, false);
+	drop_root(user, false);
+}
+
+struct domain *pv_frame_owner(domid_t id, int *err)
+{
+	struct domain *d = current->domain, *o;
+
+	if (likely(id == DOMID_SELF))
+		return d;
+	*err = -ESRCH;
+	if (id == d->id)
+		return NULL;	/* as Xen: a domain is not foreign to itself */
+	o = id == DOMID_IO ? dom_io : id == DOMID_XEN ? dom_xen : domain_lookup(id);
+	if (!o)
+		return NULL;
+	*err = -EPERM;
+	return o == dom_io || (o == dom_xen ? d->is_control : domain_may_control(d, o)) ? o : NULL;
+}
+
+/* --- walks --- */
+
+/*
+ * Tables of the running guest may go while they are walked, by another vCPU of it: every step asks whether the frame is RAM,
+ * and a caller that writes takes references and the table's lock and looks again.
+ */
+static bool walk_step(uint64_t **table, unsigned idx, uint64_t *e)
+{
+	*e = READ_ONCE((*table)[idx]);
+	if (!(*e & PTE_P) || !mfn_valid(pte_mfn(*e)))
+		return false;
+	*table = mfn_to_va(pte_mfn(*e));
+	return true;
+}
+
+uint64_t pv_walk(struct vcpu *v, uint64_t addr, mfn_t *l1_table)
+{
+	uint64_t root = v->pv->kernel_mode ? v->pv->guest_table : v->pv->guest_table_user, *t, e;
+
+	if (!root || !slot_is_guests(l4_index(addr)))
+		return 0;
+	t = mfn_to_va(MFN(root));
+	if (!walk_step(&t, l4_index(addr), &e) || !walk_step(&t, l3_index(addr), &e) || !walk_step(&t, l2_index(addr), &e))
+		return 0;
+	if (l1_table)
+		*l1_table = pte_mfn(e);
+	return READ_ONCE(t[l1_index(addr)]);
+}
+
+struct frame *pv_l1_of(struct vcpu *v, uint64_t addr)
+{
+	mfn_t m = INVALID_MFN;
+
+	if (!guest_addr_ok(addr, 1) || ((int64_t)(addr << 16) >> 16) != (int64_t)addr)
+		return NULL;
+	pv_walk(v, addr, &m);
+	return pv_frame_get(m, v->domain);
+}
