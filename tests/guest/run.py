@@ -158,7 +158,12 @@ def main():
     counts = dict.fromkeys(("success", "skip", "failure", "error"), 0)
     for name in names:
         suite, _, case = name.strip("/").partition("/")
-        elf, conf = build(suite), settings(suite)
+        try:
+            elf, conf = build(suite), settings(suite)
+        except subprocess.CalledProcessError:
+            print(f"error   {suite}: cannot be built", flush=True)
+            counts["error"] += 1
+            continue
         with open(BUILD / f"{suite}.log", "w") as log:
             boot = Boot(opts.verbose, log)
             boot.run(qemu_command(hypervisor, elf, conf, case, opts.cpu), conf["timeout"])

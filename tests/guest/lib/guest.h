@@ -90,6 +90,8 @@ extern struct shared_info *shared;	/* mapped by the library before the first cas
 extern u64 boot_regs[15];		/* rax rbx rcx rdx rsi rdi rbp rsp cs ss ds es fs gs rflags */
 extern char _image_start[], _image_end[], hypercall_page[];
 bool is_dom0(void);
+/* Is the host Xen itself? Only for skipping what Xen cannot do on this machine and others must. */
+bool host_is_xen(void);
 /* A word "name=value" of the command line: its value in buf, or NULL. */
 const char *cmdline_get(const char *name, char *buf, size_t size);
 

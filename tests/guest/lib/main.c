@@ -19,6 +19,14 @@ bool is_dom0(void)
 	return start_info->flags & SIF_INITDOMAIN;
 }
 
+bool host_is_xen(void)
+{
+	char extra[XEN_EXTRAVERSION_LEN] = "";
+
+	xen_version(XENVER_extraversion, extra);
+	return !strstr(extra, "-anel");
+}
+
 /* A domU's console is the ring that its builder made; wait for room, the reader is another domain. */
 static void ring_write(const char *s, size_t n)
 {

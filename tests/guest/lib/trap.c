@@ -151,8 +151,7 @@ void traps_init(void)
 
 	HCALL1(__HYPERVISOR_set_trap_table, trap_table);
 	HCALL3(__HYPERVISOR_set_callbacks, event_entry, failsafe_entry, syscall_entry);
-	if (this_cpu()->id == 0)
-		HCALL2(__HYPERVISOR_callback_op, CALLBACKOP_register, &nmi);
+	HCALL2(__HYPERVISOR_callback_op, CALLBACKOP_register, &nmi);	/* per vCPU */
 }
 
 /* ---- other vCPUs ----------------------------------------------------------------------------------------------- */
@@ -166,9 +165,10 @@ extern char secondary_entry[];
 void secondary_main(unsigned id)
 {
 	traps_init();
-	start[id].fn(start[id].arg);
-	for (;;)
-		vcpu_op(VCPUOP_down, id, NULL);
+	for (;;) {
+		start[id].fn(start[id].arg);
+		vcpu_op(VCPUOP_down, id, NULL);	/* the next vcpu_start() goes on from here */
+	}
 }
 
 void vcpu_context(unsigned id, struct vcpu_guest_context *ctx, void (*fn)(void *), void *arg)
@@ -198,6 +198,8 @@ long vcpu_start(unsigned id, void (*fn)(void *), void *arg)
 	static struct vcpu_guest_context ctx;
 	long rc;
 
+	if (vcpu_op(VCPUOP_is_up, id, NULL) != 0)
+		return -XEN_EBUSY;
 	vcpu_context(id, &ctx, fn, arg);
 	rc = vcpu_op(VCPUOP_initialise, id, &ctx);
 	return rc && rc != -XEN_EEXIST ? rc : vcpu_op(VCPUOP_up, id, NULL);
