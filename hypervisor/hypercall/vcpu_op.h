@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What other services need of vCPUs. */
+#ifndef HYPERCALL_VCPU_OP_H
+#define HYPERCALL_VCPU_OP_H
+#include "domain/domain.h"
+
+/* Has the vCPU a place where its events can be flagged? */
+bool vcpu_has_info(const struct vcpu *v);
+/* Loads a checked copy of a context; v is not running. 0, -EINVAL ..., -EAGAIN_HYPERCALL: call again with the same. */
+int vcpu_load_context(struct vcpu *v, const struct vcpu_guest_context *ctxt);
+/* Makes an NMI pending for v. Any context. */
+void vcpu_send_nmi(struct vcpu *v);
+/* Gives back the page of a registered vcpu_info; the vCPU never runs again. */
+void vcpu_info_release(struct vcpu *v);
+#endif
