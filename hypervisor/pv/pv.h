@@ -13,7 +13,6 @@
 #define TBF_EXCEPTION	1u
 #define TBF_ERRCODE	2u
 #define TBF_INTERRUPT	8u	/* deliver with event delivery masked */
-struct trap_bounce { uint32_t error_code; uint8_t flags; uint16_t cs; uint64_t eip; };
 
 struct pv_vcpu {
 	struct trap_info trap_table[256];
@@ -28,13 +27,14 @@ struct pv_vcpu {
 	bool kernel_mode;		/* which of the two roots, and of the two GS bases, is in force */
 	uint64_t fs_base, gs_base_kernel, gs_base_user;	/* while not on a CPU */
 	uint64_t cr0_guest, cr4_guest;	/* what the guest believes */
-	uint64_t dr[8];
+	uint64_t dr[8]; bool dr_loaded;	/* DR7 with breakpoints is in the CPU */
 	uint8_t iopl;
 	uint64_t iobmp; unsigned iobmp_limit;	/* guest virtual address of its I/O bitmap */
 	uint32_t cf8;
 	/* Page tables: mfn of the roots, each with a L4 type reference and a page reference while set; 0: none */
 	uint64_t guest_table, guest_table_user;
-	struct trap_bounce trap_bounce;
+	struct frame *old_table;	/* half taken apart, with a page reference: goes on at the next MMU hypercall (mm_types.c) */
+	bool failsafe_pending;		/* a segment selector could not be loaded on entry */
 	uint64_t *l1_window;		/* the 32 PTEs of this vCPU's GDT and LDT window in the per-domain area */
 	uint64_t vm_assist_pending;
 };
@@ -63,6 +63,17 @@ bool pv_map_ldt_page(struct vcpu *v, unsigned page);	/* fault in the window: map
 bool pv_fix_descriptor(uint64_t *desc);		/* makes it safe (DPL, type); false if it cannot be */
 hypercall_fn hc_set_gdt, hc_update_descriptor;
 
+/* pv/syscall.c */
+void pv_bounce_syscall(struct cpu_user_regs *regs);	/* a SYSCALL of the guest's user */
+void pv_bounce_syscall32(struct cpu_user_regs *regs);
+/* pv/bounce.c: builds the frame of a trap or event on the guest kernel's stack and sends the vCPU to b->eip. error code if
+ * TBF_ERRCODE. A frame that cannot be written ends the domain. Only for current, on its way back to the guest. */
+void pv_bounce(struct cpu_user_regs *regs, uint64_t eip, unsigned flags, uint32_t error_code);
+void pv_bounce_failsafe(struct cpu_user_regs *regs);
+int pv_deliver_pending(struct cpu_user_regs *regs);	/* exit path: NMI, MCE, events; non-zero: look again */
+void pv_bad_iret(struct cpu_user_regs *regs);
+static inline bool guest_kernel_mode(const struct vcpu *v) { return v->pv->kernel_mode; }
+
 /* pv/traps.c, pv/callback.c, pv/misc.c */
 void pv_inject_exception(uint8_t vector, uint32_t error_code);		/* into current, by its trap table; may crash the domain */
 void pv_inject_page_fault(uint32_t error_code, uint64_t addr);
@@ -70,13 +81,13 @@ void pv_toggle_mode(struct vcpu *v);		/* kernel <-> user: root, GS */
 hypercall_fn hc_set_trap_table, hc_set_callbacks, hc_callback_op, hc_stack_switch, hc_fpu_taskswitch, hc_set_segment_base,
 	hc_set_debugreg, hc_get_debugreg, hc_iret, hc_nmi_op, hc_vm_assist;
 int pv_register_nmi(uint64_t eip);
+int pv_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value);	/* -EPERM, -EINVAL */
+void pv_load_debugregs(struct vcpu *v);
 /* pv/emulate*.c: privileged instructions of ring 3. true: done (or an exception injected); false: give it #GP/#UD */
 bool pv_emulate_privileged(struct cpu_user_regs *regs);
 bool pv_emulate_invalid_op(struct cpu_user_regs *regs);	/* XEN_CPUID prefix, rdtscp ... */
 /* pv/cpuid.c */
 void pv_guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
-/* pv/dom0_build.c */
-int pv_build_dom0(struct domain *d, paddr_t kernel, size_t kernel_size, paddr_t initrd, size_t initrd_size, const char *cmdline);
 
 /* The upper layer (hypercall/dispatch.c) provides: the one door. regs: the guest's, on this CPU's stack. */
 void hypercall_entry(struct cpu_user_regs *regs);

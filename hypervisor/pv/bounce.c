@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Handing control to the guest's kernel: exceptions, events, system calls and the failsafe callback all arrive by a frame on
+ * the kernel's stack, as the hardware would push it, with rcx and r11 below (xen/arch-x86/xen-x86_64.h).
+ */
+#include "pv/pv.h"
+#include "pv/offsets.h"
+#include "x86/traps.h"
+#include "gmem/guest_access.h"
+
+#define EFL_TF		(1u << 8)
+#define EFL_IF		(1u << 9)
+#define EFL_IOPL	(3u << 12)
+#define EFL_NT		(1u << 14)
+#define EFL_RF		(1u << 16)
+#define EFL_VM		(1u << 17)
+#define EFL_AC		(1u << 18)
+
+/* The part that every frame shares, from the lowest address up. */
+struct frame_tail { uint64_t rip, cs, rflags, rsp, ss; };
+
+static void frame_tail(struct vcpu *v, const struct cpu_user_regs *regs, uint8_t mask, struct frame_tail *t)
+{
+	t->rip = regs->rip;
+	/* The kernel tells its own frames from its user's by RPL: its own show ring 0. */
+	t->cs = (guest_kernel_mode(v) ? regs->cs & ~3u : regs->cs) | (uint64_t)mask << 32;
+	t->rflags = (regs->rflags & ~(uint64_t)(EFL_IF | EFL_IOPL)) | (mask ? 0 : EFL_IF);
+	if (v->domain->vm_assist & (1ul << VMASST_TYPE_architectural_iopl))
+		t->rflags |= (uint64_t)v->pv->iopl << 12;
+	t->rsp = regs->rsp;
+	t->ss = regs->ss;
+}
+
+static void enter_kernel(struct vcpu *v, struct cpu_user_regs *regs, uint64_t rsp, uint64_t eip)
+{
+	regs->rsp = rsp;
+	regs->rip = eip;
+	regs->ss = SEL_DS32;
+	regs->cs = SEL_CS64;
+	regs->rflags &= ~(uint64_t)(EFL_AC | EFL_VM | EFL_RF | EFL_NT | EFL_TF);
+	/* rcx and r11 are in the frame, so sysret may destroy them. */
+	regs->entry_vector |= TRAP_SYSCALL;
+}
+
+/* Copies a finished frame below the kernel's stack pointer; n bytes, a multiple of 8. False: domain crashed. */
+static bool push_frame(struct vcpu *v, uint64_t top, const void *frame, size_t n, uint64_t *rsp)
+{
+	*rsp = (top & ~15ull) - n;
+	if (guest_copy_out((void *)*rsp, frame, n)) {
+		domain_crash(v->domain, "d%uv%u: cannot write a trap frame at %lx", v->domain->id, v->id,
+			     (unsigned long)*rsp);
+		return false;
+	}
+	return true;
+}
+
+static uint64_t kernel_stack(struct vcpu *v, const struct cpu_user_regs *regs)
+{
+	return guest_kernel_mode(v) ? regs->rsp : v->pv->kernel_sp;
+}
+
+void pv_bounce(struct cpu_user_regs *regs, uint64_t eip, unsigned flags, uint32_t error_code)
+{
+	struct vcpu *v = current;
+	struct { uint64_t rcx, r11, v[6]; } f;
+	struct frame_tail t;
+	uint64_t rsp, top = kernel_stack(v, regs);
+	uint8_t mask = v->info->evtchn_upcall_mask;
+	size_t n = 0;
+
+	if (unlikely(!eip)) {
+		domain_crash(v->domain, "d%uv%u: no handler registered for a trap or event (vector %u, rip %lx)",
+			     v->domain->id, v->id, regs->entry_vector & 0xff, (unsigned long)regs->rip);
+		return;
+	}
+	frame_tail(v, regs, mask, &t);
+	f.rcx = regs->rcx;
+	f.r11 = regs->r11;
+	if (flags & TBF_ERRCODE)
+		f.v[n++] = error_code;
+	__builtin_memcpy(&f.v[n], &t, sizeof(t));
+	n += 5;
+	if (!guest_kernel_mode(v))
+		pv_toggle_mode(v);
+	if (!push_frame(v, top, &f, (n + 2) * 8, &rsp))
+		return;
+	if (flags & TBF_INTERRUPT)
+		v->info->evtchn_upcall_mask = 1;
+	enter_kernel(v, regs, rsp, eip);
+}
+
+void pv_bounce_syscall(struct cpu_user_regs *regs)
+{
+	struct vcpu *v = current;
+
+	pv_bounce(regs, v->pv->syscall_callback_eip, v->pv->syscall_disables_events ? TBF_INTERRUPT : 0, 0);
+}
+
+/* From compatibility mode; a kernel without a callback for it gives its user an invalid opcode. */
+void pv_bounce_syscall32(struct cpu_user_regs *regs)
+{
+	struct vcpu *v = current;
+
+	if (!v->pv->syscall32_callback_eip || guest_kernel_mode(v)) {
+		regs->rip -= 2;
+		pv_inject_exception(TRAP_UD, 0);
+		return;
+	}
+	pv_bounce(regs, v->pv->syscall32_callback_eip, v->pv->syscall32_disables_events ? TBF_INTERRUPT : 0, 0);
+}
+
+void pv_bounce_failsafe(struct cpu_user_regs *regs)
+{
+	struct vcpu *v = current;
+	struct { uint64_t rcx, r11, ds, es, fs, gs; struct frame_tail t; } f;
+	uint64_t rsp, top = kernel_stack(v, regs);
+
+	if (!v->pv->failsafe_callback_eip) {
+		domain_crash(v->domain, "d%uv%u: bad return state and no failsafe callback", v->domain->id, v->id);
+		return;
+	}
+	f.rcx = regs->rcx;
+	f.r11 = regs->r11;
+	f.ds = regs->ds;
+	f.es = regs->es;
+	f.fs = regs->fs;
+	f.gs = regs->gs;
+	frame_tail(v, regs, v->info->evtchn_upcall_mask, &f.t);
+	if (!guest_kernel_mode(v))
+		pv_toggle_mode(v);
+	if (!push_frame(v, top, &f, sizeof(f), &rsp))
+		return;
+	if (v->pv->failsafe_disables_events)
+		v->info->evtchn_upcall_mask = 1;
+	enter_kernel(v, regs, rsp, v->pv->failsafe_callback_eip);
+}
+
+static void read_selectors(struct cpu_user_regs *regs)
+{
+	__asm__ volatile("mov %%ds, %0" : "=m"(regs->ds));
+	__asm__ volatile("mov %%es, %0" : "=m"(regs->es));
+	__asm__ volatile("mov %%fs, %0" : "=m"(regs->fs));
+	__asm__ volatile("mov %%gs, %0" : "=m"(regs->gs));
+}
+
+/* iret refused what the guest asked for (selectors, rip): the guest hears of it by its failsafe callback. */
+void pv_bad_iret(struct cpu_user_regs *regs)
+{
+	regs->entry_vector = 0;
+	__asm__ volatile("sti");
+	read_selectors(regs);
+	pv_bounce_failsafe(regs);
+}
+
+int pv_deliver_pending(struct cpu_user_regs *regs)
+{
+	struct vcpu *v = current;
+
+	if (v->pv->failsafe_pending) {
+		v->pv->failsafe_pending = false;
+		pv_bounce_failsafe(regs);
+		v->mce_pending = false;
+		return 1;
+	}
+	v->mce_pending = false;
+	if (v->nmi_pending && !v->in_nmi) {
+		v->nmi_pending = false;
+		if (v->pv->nmi_callback_eip) {
+			v->in_nmi = 1;
+			regs->entry_vector = TRAP_NMI;
+			pv_bounce(regs, v->pv->nmi_callback_eip, TBF_INTERRUPT, 0);
+			return 1;
+		}
+	}
+	if (vcpu_event_pending(v)) {
+		pv_bounce(regs, v->pv->event_callback_eip, TBF_INTERRUPT, 0);
+		return 1;
+	}
+	return 0;
+}

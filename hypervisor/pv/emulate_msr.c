@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * MSRs that a PV kernel reads and writes. What is not listed is not there: #GP, which Debian's kernels expect and catch.
+ */
+#include "pv/emulate.h"
+#include "x86/cpu.h"
+#include "x86/traps.h"
+#include "x86/time.h"
+#include "lib/errno.h"
+
+#define MSR_TSC			0x10
+#define MSR_PLATFORM_ID		0x17
+#define MSR_BIOS_SIGN_ID	0x8b
+#define MSR_MTRRCAP		0xfe
+#define MSR_MISC_ENABLE		0x1a0
+#define MSR_SYSENTER_CS		0x174
+#define MSR_SYSENTER_EIP	0x176
+#define MSR_MC_FIRST		0x400
+#define MSR_MCG_CAP		0x179
+#define MSR_MCG_STATUS		0x17a
+#define MSR_AMD_PATCHLEVEL	0x8b
+#define MSR_K8_SYSCFG		0xc0010010
+#define MSR_K8_HWCR		0xc0010015
+#define MSR_K8_TSEG		0xc0010112
+#define MSR_AMD_DE_CFG		0xc0011029
+#define EFER_SCE		(1ul << 0)
+#define EFER_LME		(1ul << 8)
+#define EFER_LMA		(1ul << 10)
+#define EFER_NX			(1ul << 11)
+
+static bool canonical(uint64_t a) { return ((int64_t)(a << 16) >> 16) == (int64_t)a; }
+
+int pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+	switch (msr) {
+	case MSR_FS_BASE:
+	case MSR_GS_BASE:
+	case MSR_KERNEL_GS_BASE:
+		*val = rdmsr(msr);
+		return 0;
+	case MSR_EFER:
+		*val = rdmsr(msr) & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NX);
+		return 0;
+	case MSR_APIC_BASE:
+		*val = 0xfee00800ul | (v->id == 0 ? 0x100 : 0);
+		return 0;
+	case MSR_PAT:
+		*val = rdmsr(msr);
+		return 0;
+	case MSR_TSC: {
+		uint32_t a, d;
+
+		__asm__ volatile("rdtsc" : "=a"(a), "=d"(d));
+		*val = a | (uint64_t)d << 32;
+		return 0;
+	}
+	case MSR_MISC_ENABLE:
+		*val = (host_cpu.intel ? 1u : 0) | 1u << 11 | 1u << 12;	/* fast strings; BTS, PEBS unavailable */
+		return 0;
+	case MSR_PLATFORM_ID:
+	case MSR_MCG_CAP:
+	case MSR_MCG_STATUS:
+		*val = 0;
+		return host_cpu.intel || msr != MSR_PLATFORM_ID ? 0 : -EFAULT;
+	case MSR_BIOS_SIGN_ID:
+		return rdmsr_safe(msr, val);
+	case MSR_K8_SYSCFG:
+	case MSR_K8_HWCR:
+	case MSR_AMD_DE_CFG:
+		if (!host_cpu.amd)
+			return -EFAULT;
+		return v->domain->is_hardware ? rdmsr_safe(msr, val) : (*val = 0, 0);
+	}
+	return -EFAULT;
+}
+
+int pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+	uint64_t old;
+
+	switch (msr) {
+	case MSR_FS_BASE:
+	case MSR_GS_BASE:
+	case MSR_KERNEL_GS_BASE:
+		if (!canonical(val))
+			return -EFAULT;
+		wrmsr(msr, val);
+		return 0;
+	case MSR_BIOS_SIGN_ID:
+	case MSR_SYSENTER_CS ... MSR_SYSENTER_EIP:
+	case MSR_MCG_STATUS:
+		return 0;
+	case MSR_APIC_BASE:
+	case MSR_PAT:
+	case MSR_EFER:
+	case MSR_MISC_ENABLE:
+		/* The value that is there already may be written; another is not for the guest to choose. */
+		return pv_read_msr(v, msr, &old) || old != val ? -EFAULT : 0;
+	}
+	return -EFAULT;
+}
+
+enum emul_result emul_rdmsr(struct insn *i)
+{
+	uint64_t val;
+
+	if (pv_read_msr(current, i->regs->rcx, &val))
+		return EMUL_FAIL;
+	i->regs->rax = (uint32_t)val;
+	i->regs->rdx = val >> 32;
+	return EMUL_DONE;
+}
+
+enum emul_result emul_wrmsr(struct insn *i)
+{
+	uint64_t val = (uint32_t)i->regs->rax | i->regs->rdx << 32;
+
+	return pv_write_msr(current, i->regs->rcx, val) ? EMUL_FAIL : EMUL_DONE;
+}

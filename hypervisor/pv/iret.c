@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * HYPERVISOR_iret: the kernel's return from a trap, to itself or to its user, from the frame at its stack pointer
+ * (struct iret_context, xen/arch-x86/xen-x86_64.h).
+ */
+#include "pv/mm.h"
+#include "pv/offsets.h"
+#include "x86/cpu.h"
+#include "x86/traps.h"
+#include "gmem/guest_access.h"
+
+#define EFL_FIXED	2u
+#define EFL_IF		(1u << 9)
+#define EFL_KEPT	0x254dd5ul	/* what a guest may choose: all but IOPL, IF, VM, VIF, VIP and the reserved */
+
+void pv_toggle_mode(struct vcpu *v)
+{
+	v->pv->kernel_mode = !v->pv->kernel_mode;
+	/* KERNEL_GS_BASE always holds the base of the mode that is not in force. */
+	__asm__ volatile("swapgs" ::: "memory");
+	pv_load_root(v);
+}
+
+long hc_iret(struct hypercall *h)
+{
+	struct cpu_user_regs *regs = guest_cpu_user_regs();
+	struct vcpu *v = current;
+	struct iret_context c;
+
+	if (unlikely(guest_copy_in(&c, (const void *)regs->rsp, sizeof(c)))) {
+		domain_crash(v->domain, "d%uv%u: cannot read an iret frame at %lx", v->domain->id, v->id,
+			     (unsigned long)regs->rsp);
+		return 0;
+	}
+	if ((c.cs & 3) == 3) {
+		if (unlikely(!v->pv->guest_table_user)) {
+			domain_crash(v->domain, "d%uv%u: iret to user mode without a user page table", v->domain->id, v->id);
+			return 0;
+		}
+		pv_toggle_mode(v);
+	}
+	regs->rip = c.rip;
+	regs->cs = c.cs | 3;
+	regs->rflags = (c.rflags & EFL_KEPT) | EFL_IF | EFL_FIXED;
+	regs->rsp = c.rsp;
+	regs->ss = c.ss | 3;
+	regs->rax = c.rax;
+	if (c.flags & VGCF_in_syscall) {
+		regs->entry_vector |= TRAP_SYSCALL;
+	} else {
+		regs->entry_vector &= ~(uint32_t)TRAP_SYSCALL;
+		regs->r11 = c.r11;
+		regs->rcx = c.rcx;
+	}
+	v->in_nmi = 0;
+	v->info->evtchn_upcall_mask = !(c.rflags & EFL_IF);
+	return 0;
+}
