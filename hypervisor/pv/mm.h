@@ -38,6 +38,7 @@ uint64_t pv_walk(struct vcpu *v, uint64_t addr, mfn_t *l1_table);
 
 /* Device memory that guests may map read-only only (MMCFG, MSI-X tables): a writable mapping comes out read-only. -ENOMEM */
 int pv_mmio_set_readonly(mfn_t first, unsigned long nr);
+bool pv_mmio_is_readonly(mfn_t m);
 
 /* Grant mappings (hypercall/gnttab_map.c): host_addr is a linear address, or with GNTMAP_contains_pte the machine address of an
  * entry in an L1 table of current's domain. The frame's references are the caller's. GNTST_* */
