@@ -21,7 +21,7 @@
 
 enum domain_state { DOM_NEW, DOM_ALIVE, DOM_DYING, DOM_DEAD };
 struct vcpu; struct evtchn_domain; struct grant_table; struct pv_domain; struct pv_vcpu; struct sched_domain; struct sched_vcpu;
-struct rangeset; struct pirq_domain; struct cpu_policy; struct evtchn_vcpu; struct shared_info; struct guest_ops; struct gtime;
+struct rangeset; struct pirq_domain; struct cpu_policy; struct evtchn_vcpu; struct shared_info; struct guest_ops; struct gtime; struct domain_services;
 
 struct domain {
 	/* identity: set at creation, constant */
@@ -39,8 +39,9 @@ struct domain {
 	/* life cycle */
 	atomic_t refs;
 	volatile enum domain_state state;
-	unsigned death_step;		/* domain_kill's progress; only the killer's */
-	struct list_head list;		/* all domains, by id; domlist_lock */
+	unsigned death_step, death_count;	/* domain_kill's progress; only the killer's */
+	uint64_t death_cursor;
+	volatile bool killing;		/* a domain_kill is at work: the steps are one CPU's at a time */
 	struct domain *target;		/* the domain that this one may control (a device model), or NULL */
 
 	/* shutdown_lock */
@@ -65,6 +66,7 @@ struct domain {
 	struct pirq_domain *pirqs;
 	struct cpu_policy *cpu_policy;
 	struct gtime *time;
+	struct domain_services *services;	/* hypercall/dispatch.h */
 	struct rangeset *io_ports, *io_mem, *irqs;
 	uint64_t vm_assist;
 	uint64_t suspend_evtchn;	/* unused by most */
@@ -97,6 +99,7 @@ struct vcpu {
 	struct vcpu_runstate_info runstate;	/* scheduler's lock */
 	uint64_t runstate_guest;	/* guest virtual address, or 0 */
 	uint64_t time_guest;		/* VCPUOP_register_vcpu_time_memory_area, or 0 */
+	bool runstate_stale, time_stale;	/* the last update found the area not mapped: guest_areas_retry */
 	/* subsystems */
 	struct pv_vcpu *pv;
 	struct sched_vcpu *sched;
@@ -133,6 +136,7 @@ static inline bool is_idle_vcpu(const struct vcpu *v) { return v->domain == idle
 void domain_init(void);
 struct domain *domain_lookup(domid_t id);	/* NULL: none, or DEAD. Not DOMID_SELF. See the head of this file for how long it is valid */
 struct domain *domain_lookup_any(domid_t id);	/* DEAD ones (zombies) too */
+struct domain *domain_of_id(domid_t id);	/* even one being made: for the owner of a frame that one holds */
 struct domain *domain_resolve(domid_t id);	/* DOMID_SELF is current's; takes a reference; NULL: none */
 bool domain_get(struct domain *d);		/* false: it is being freed */
 void domain_put(struct domain *d);
@@ -142,7 +146,8 @@ struct domain *domain_next(struct domain *d);	/* NULL starts; in order of id, sy
 static inline struct vcpu *domain_vcpu(const struct domain *d, unsigned id) { return id < d->max_vcpus ? d->vcpu[id] : NULL; }
 
 struct xen_domctl_createdomain;
-/* NULL id: DOMID_FIRST free. ops: kind of guest. Errors: -EEXIST, -ENOMEM, -EINVAL ... in *err. */
+/* id 0 or >= DOMID_FIRST_RESERVED: the next free one. ops: kind of guest. Errors: -EEXIST, -ENOMEM, -EINVAL ... in *err. */
+/* It starts paused once by its controller, with max_pages 0 (dom0: no limit), its vCPUs down. Id 0 while there is no dom0: dom0. */
 struct domain *domain_create(domid_t id, const struct xen_domctl_createdomain *config, const struct guest_ops *ops, int *err);
 struct vcpu *vcpu_create(struct domain *d, unsigned id);	/* NULL: no memory */
 int domain_kill(struct domain *d);		/* preemptible: -EAGAIN_HYPERCALL until done; 0; -EINVAL on itself */
@@ -156,10 +161,16 @@ int domain_pause_by_controller(struct domain *d);
 int domain_unpause_by_controller(struct domain *d);	/* -EINVAL: was not paused */
 void vcpu_pause(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
-/* May src manage tgt (domctl, foreign maps, ...)? Control domains any but system ones; a domain its target and itself where said. */
+/* May src act on tgt's memory, events, ...? Control domains on any but system ones; every domain on itself and on its target. */
 bool domain_may_control(const struct domain *src, const struct domain *tgt);
+/* Takes back the registered vcpu_info of v, if any: v->info is then in shared_info again, with the contents (guest paused). */
+extern void (*vcpu_info_release_hook)(struct vcpu *v);	/* upward: hypercall/vcpu_op.c sets it; called by domain_kill */
+void vcpu_info_reset(struct vcpu *v);		/* v->info = its place in shared_info, or a dummy where it has none */
 
-/* Frames of a domain (domain/pages.c) */
+/* Frames of a domain (domain/pages.c). Lock: page_lock of one domain at a time. Not from interrupt context. */
+int domain_pages_create(struct domain *d);	/* -ENOMEM */
+void domain_frame_released(struct frame *f, domid_t owner);	/* frame_release_hook */
+void domain_pages_destroy(struct domain *d);
 struct frame *domain_alloc_frames(struct domain *d, unsigned order, unsigned flags);	/* assigned; NULL: none or over max_pages */
 int domain_assign_frames(struct domain *d, struct frame *f, unsigned order);	/* -EINVAL dying, -E2BIG over max_pages */
 /* Takes a frame out of d (exchange, transfer): only its DOM_REF is left and no type; -EBUSY, -EINVAL */
@@ -170,6 +181,7 @@ void share_heap_page(void *va, struct domain *d, bool writable);	/* a heap page 
 void unshare_heap_page(void *va);	/* no mapping must be left: see -EBUSY users */
 int domain_set_claim(struct domain *d, uint64_t pages);	/* XENMEM_claim_pages */
 uint64_t total_claimed(void);
-/* Calls fn on each frame of d (any order) until non-zero, which is returned; resumes after *cursor (0 at first). */
+/* Calls fn on each frame of d (any order) until non-zero, which is returned; goes on at the frame that returned it (*cursor 0 at
+ * first). fn gets no reference: it takes its own where it needs one. */
 int domain_for_each_frame(struct domain *d, uint64_t *cursor, int (*fn)(struct domain *d, struct frame *f));
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The scheduler: which vCPU runs where. A run queue per CPU ordered by virtual deadline; wake-up and choice are O(log n).
+ * The scheduler: which vCPU runs where. A run queue per CPU ordered by virtual time; wake-up and choice are O(log n).
  * Weights, caps, hard and soft affinity; shown to the tools as credit2 (XEN_SCHEDULER_CREDIT2).
  */
 #ifndef SCHED_SCHED_H
@@ -50,6 +50,8 @@ void vcpu_stop_periodic(struct vcpu *v);
 /* Guest time (sched/guest_time.c) */
 void guest_time_update(struct vcpu *v);	/* vcpu_time_info of v, on its CPU */
 void guest_wallclock_update(struct domain *d);
+/* v, current, is in kernel mode now: writes the areas that were not mapped in user mode. Cheap if none is stale. */
+void guest_areas_retry(struct vcpu *v);
 void guest_runstate_update(struct vcpu *v);	/* writes the registered area, v is current */
 int guest_time_create(struct domain *d); void guest_time_destroy(struct domain *d);
 int guest_tsc_get(struct domain *d, uint32_t *mode, uint64_t *elapsed_ns, uint32_t *gtsc_khz, uint32_t *incarnation);

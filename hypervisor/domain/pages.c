@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a domain has of memory: counts, claims, and where its frames lie.
+ *
+ * Frames are not linked: a domain counts its frames per section of the frame table (128 MiB), and whoever wants them all looks
+ * through the sections that have any. A domain with at least one frame, its heap pages included, holds a reference on itself.
+ *
+ * Locks: page_lock of the domain, then claim_lock. Neither is taken in interrupt context.
+ */
+#include "domain/domain.h"
+#include "lib/errno.h"
+#include "lib/panic.h"
+#include "mem/heap.h"
+#include "x86/cpu.h"
+
+struct domain_sections {
+	unsigned nr;
+	uint16_t frames[];	/* SECTION_FRAMES fits */
+};
+BUILD_ASSERT(SECTION_FRAMES <= UINT16_MAX);
+
+#define UNOWNED ((uint64_t)DOMID_NONE << FRAME_OWNER_SHIFT)
+
+static DEFINE_SPINLOCK(claim_lock);
+static uint64_t claimed;	/* sum of all outstanding_pages */
+
+int domain_pages_create(struct domain *d)
+{
+	unsigned nr = (unsigned)((max_mfn + SECTION_FRAMES - 1) >> SECTION_SHIFT);
+
+	d->sections = heap_zalloc(sizeof(*d->sections) + nr * sizeof(d->sections->frames[0]));
+	if (!d->sections)
+		return -ENOMEM;
+	d->sections->nr = nr;
+	return 0;
+}
+
+void domain_pages_destroy(struct domain *d)
+{
+	heap_free(d->sections);
+}
+
+static uint16_t *section_count(struct domain *d, const struct frame *f)
+{
+	return &d->sections->frames[frame_mfn(f).n >> SECTION_SHIFT];
+}
+
+static struct domain *owner_domain(domid_t owner)
+{
+	switch (owner) {
+	case DOMID_XEN:
+		return dom_xen;
+	case DOMID_IO:
+		return dom_io;
+	default:
+		return domain_of_id(owner);
+	}
+}
+
+/* Under page_lock: n frames come to d, which had none if true is returned: then it needs its reference. */
+static bool had_none(const struct domain *d)
+{
+	return !d->tot_pages && !d->xenheap_pages && !d->is_system;
+}
+
+static void claim_use(struct domain *d, uint64_t n)
+{
+	uint64_t use = MIN(n, d->outstanding_pages);
+
+	if (!use)
+		return;
+	spin_lock(&claim_lock);
+	d->outstanding_pages -= use;
+	claimed -= use;
+	spin_unlock(&claim_lock);
+}
+
+int domain_assign_frames(struct domain *d, struct frame *f, unsigned order)
+{
+	uint64_t n = 1ull << order;
+	int err = 0;
+
+	spin_lock(&d->page_lock);
+	if (d->state >= DOM_DYING) {
+		err = -EINVAL;
+	} else if (d->tot_pages + n > d->max_pages) {
+		err = -E2BIG;
+	} else {
+		if (had_none(d))
+			atomic_inc(&d->refs);
+		d->tot_pages += n;
+		for (uint64_t i = 0; i < n; i++) {
+			(*section_count(d, f + i))++;
+			frame_set_owner(f + i, d->id);
+		}
+		claim_use(d, n);
+	}
+	spin_unlock(&d->page_lock);
+	return err;
+}
+
+struct frame *domain_alloc_frames(struct domain *d, unsigned order, unsigned flags)
+{
+	uint64_t n = 1ull << order, others;
+	struct frame *f;
+
+	if (d->tot_pages + n > d->max_pages)
+		return NULL;
+	/* What others have claimed is not for d. Unlocked: a claim is a promise about the sum, not about this moment. */
+	others = READ_ONCE(claimed);
+	others -= MIN(others, READ_ONCE(d->outstanding_pages));
+	if (others && frames_free_count(NODE_ANY) < n + others)
+		return NULL;
+	f = frames_alloc(order, flags);
+	if (!f)
+		return NULL;
+	if (domain_assign_frames(d, f, order)) {
+		frames_free(f, order, flags & ALLOC_NO_SCRUB);
+		return NULL;
+	}
+	return f;
+}
+
+/* Under page_lock: one frame less. */
+static void uncount(struct domain *d, const struct frame *f, uint64_t *counter)
+{
+	(*counter)--;
+	(*section_count(d, f))--;
+}
+
+void domain_frame_released(struct frame *f, domid_t owner)
+{
+	struct domain *d = owner_domain(owner);
+	bool heap = READ_ONCE(f->count) & FRAME_XENHEAP, last;
+
+	BUG_ON(!d);
+	if (!heap) {
+		/* The next owner must not be reachable through what a TLB remembers of this one. */
+		cpumask_t cpus = d->dirty_cpus;
+
+		if (!cpumask_empty(&cpus))
+			flush_tlb_mask(&cpus, FLUSH_GLOBAL);
+		m2p_set(frame_mfn(f), M2P_INVALID);
+	}
+	spin_lock(&d->page_lock);
+	uncount(d, f, heap ? &d->xenheap_pages : &d->tot_pages);
+	last = had_none(d);
+	WRITE_ONCE(f->type, 0);
+	WRITE_ONCE(f->count, UNOWNED);
+	spin_unlock(&d->page_lock);
+	if (!heap)
+		frames_free(f, 0, true);
+	if (last)
+		domain_put(d);
+}
+
+bool frame_drop_dom_ref(struct frame *f)
+{
+	uint64_t was = __atomic_fetch_and(&f->count, ~FRAME_DOM_REF, __ATOMIC_SEQ_CST);
+
+	if (!(was & FRAME_DOM_REF))
+		return false;
+	frame_put(f);
+	return true;
+}
+
+int domain_steal_frame(struct domain *d, struct frame *f)
+{
+	uint64_t c;
+	bool last;
+
+	if (!frame_get(f, d->id))
+		return -EINVAL;
+	c = READ_ONCE(f->count);
+	if (c & FRAME_XENHEAP) {
+		frame_put(f);
+		return -EINVAL;
+	}
+	do {
+		/* Ours and the owner's are the only references: then nobody maps it, and nobody can begin to. */
+		if ((c & FRAME_REF_MASK) != 2 || !(c & FRAME_DOM_REF) || ftype_refs(READ_ONCE(f->type))) {
+			frame_put(f);
+			return -EBUSY;
+		}
+	} while (!__atomic_compare_exchange_n(&f->count, &c, UNOWNED, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	spin_lock(&d->page_lock);
+	uncount(d, f, &d->tot_pages);
+	last = had_none(d);
+	spin_unlock(&d->page_lock);
+	WRITE_ONCE(f->type, 0);
+	flush_tlb_mask(&d->dirty_cpus, FLUSH_GLOBAL);
+	if (last)
+		domain_put(d);
+	return 0;
+}
+
+void share_heap_page(void *va, struct domain *d, bool writable)
+{
+	struct frame *f = frame_of(va_to_mfn(va));
+
+	m2p_set(frame_mfn(f), M2P_INVALID);
+	spin_lock(&d->page_lock);
+	if (had_none(d))
+		atomic_inc(&d->refs);
+	d->xenheap_pages++;
+	(*section_count(d, f))++;
+	/* The one type reference is for good: a page shared read-only can have no type by which it could be written. */
+	WRITE_ONCE(f->type, (writable ? FTYPE_WRITABLE : FTYPE_NONE) | FTYPE_VALIDATED | 1);
+	__atomic_store_n(&f->count, (uint64_t)d->id << FRAME_OWNER_SHIFT | FRAME_ALLOCATED | FRAME_XENHEAP | FRAME_DOM_REF | 1,
+			 __ATOMIC_RELEASE);
+	spin_unlock(&d->page_lock);
+}
+
+void unshare_heap_page(void *va)
+{
+	frame_drop_dom_ref(frame_of(va_to_mfn(va)));
+}
+
+uint64_t total_claimed(void)
+{
+	return READ_ONCE(claimed);
+}
+
+int domain_set_claim(struct domain *d, uint64_t pages)
+{
+	uint64_t need, available;
+	int err = 0;
+
+	spin_lock(&d->page_lock);
+	spin_lock(&claim_lock);
+	if (!pages) {
+		claimed -= d->outstanding_pages;
+		d->outstanding_pages = 0;
+		goto out;
+	}
+	/* One claim at a time, and for more than the domain has. */
+	err = -EINVAL;
+	if (d->outstanding_pages || pages <= d->tot_pages || pages > d->max_pages || d->state >= DOM_DYING)
+		goto out;
+	need = pages - d->tot_pages;
+	available = frames_free_count(NODE_ANY);
+	err = -ENOMEM;
+	if (available < claimed || need > available - claimed)
+		goto out;
+	d->outstanding_pages = need;
+	claimed += need;
+	err = 0;
+out:
+	spin_unlock(&claim_lock);
+	spin_unlock(&d->page_lock);
+	return err;
+}
+
+static bool belongs_to(const struct frame *f, const struct domain *d)
+{
+	uint64_t c = READ_ONCE(f->count);
+
+	return (c & FRAME_ALLOCATED) && (c & FRAME_OWNER_MASK) >> FRAME_OWNER_SHIFT == d->id;
+}
+
+int domain_for_each_frame(struct domain *d, uint64_t *cursor, int (*fn)(struct domain *d, struct frame *f))
+{
+	uint64_t mfn = *cursor, end = (uint64_t)d->sections->nr << SECTION_SHIFT;
+	int err;
+
+	while (mfn < end) {
+		if (!(mfn & (SECTION_FRAMES - 1)) &&
+		    (!READ_ONCE(d->sections->frames[mfn >> SECTION_SHIFT]) || !mfn_valid(MFN(mfn)))) {
+			mfn += SECTION_FRAMES;
+			continue;
+		}
+		if (mfn_valid(MFN(mfn)) && belongs_to(frame_of(MFN(mfn)), d)) {
+			err = fn(d, frame_of(MFN(mfn)));
+			if (err) {
+				*cursor = mfn;
+				return err;
+			}
+		}
+		mfn++;
+	}
+	*cursor = end;
+	return 0;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a guest is told of time. The functions that others call are in sched/sched.h. */
+#ifndef SCHED_GUEST_TIME_H
+#define SCHED_GUEST_TIME_H
+#include "sched/sched.h"
+/* Upward: gmem/guest_access.c provides it: bytes NOT copied to the running guest's linear address. */
+size_t __must_check guest_copy_out(void *guest_dst, const void *src, size_t n);
+#endif

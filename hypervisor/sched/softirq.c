@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sched/softirq.h"
+#include "lib/panic.h"
+#include "x86/cpu.h"
+
+DEFINE_PER_CPU(volatile uint32_t, softirq_pending);
+static void (*handlers[SOFTIRQ_NR])(void);
+
+void softirq_open(unsigned nr, void (*fn)(void))
+{
+	ASSERT(nr < SOFTIRQ_NR);
+	handlers[nr] = fn;
+}
+
+void softirq_raise(unsigned nr)
+{
+	set_bit(nr, &this_cpu(softirq_pending));
+}
+
+void softirq_raise_cpu(unsigned cpu, unsigned nr)
+{
+	if (!test_and_set_bit(nr, &per_cpu(softirq_pending, cpu)) && cpu != smp_processor_id())
+		smp_send_event_check(cpu);
+}
+
+/* Runs what is pending and not in 'not_now', lowest number first, looking again after each. */
+static void run_pending(uint32_t not_now)
+{
+	for (;;) {
+		uint32_t pending = this_cpu(softirq_pending) & ~not_now;
+		unsigned nr;
+
+		if (!pending)
+			return;
+		nr = (unsigned)__builtin_ctz(pending);
+		clear_bit(nr, &this_cpu(softirq_pending));
+		if (handlers[nr])
+			handlers[nr]();
+	}
+}
+
+void do_softirq(void)
+{
+	run_pending(0);
+}
+
+void softirq_process_some(void)
+{
+	run_pending(1u << SOFTIRQ_SCHEDULE | 1u << SOFTIRQ_RCU | 1u << SOFTIRQ_TASKLET);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sched/timer.h"
+#include "sched/softirq.h"
+#include "lib/spinlock.h"
+#include "x86/hooks.h"
+#include "x86/time.h"
+
+struct timer_base {
+	spinlock_t lock;
+	struct tree set;
+	struct timer *running;		/* its function is being run; the object may be gone */
+};
+static DEFINE_PER_CPU(struct timer_base, timer_base);
+
+/* Locks the base of t's CPU, which may change until then. */
+static struct timer_base *lock_base(struct timer *t, unsigned long *flags)
+{
+	for (;;) {
+		unsigned cpu = t->cpu;
+		struct timer_base *b = &per_cpu(timer_base, cpu);
+
+		*flags = spin_lock_irqsave(&b->lock);
+		if (likely(t->cpu == cpu))
+			return b;
+		spin_unlock_irqrestore(&b->lock, *flags);
+	}
+}
+
+static struct timer *first_timer(const struct timer_base *b)
+{
+	struct tree_node *n = tree_first(&b->set);
+
+	return n ? container_of(n, struct timer, node) : NULL;
+}
+
+/* Under the base's lock: t has become the first of its CPU. */
+static void new_first(struct timer *t)
+{
+	if (t->cpu == smp_processor_id())
+		apic_timer_program((s_time_t)t->node.key);
+	else
+		softirq_raise_cpu(t->cpu, SOFTIRQ_TIMER);
+}
+
+static void remove_locked(struct timer_base *b, struct timer *t)
+{
+	if (t->state != TIMER_SET)
+		return;
+	tree_remove(&b->set, &t->node);
+	t->state = TIMER_IDLE;
+}
+
+static void insert_locked(struct timer_base *b, struct timer *t, s_time_t expires)
+{
+	tree_insert(&b->set, &t->node, expires > 0 ? (uint64_t)expires : 1);
+	t->state = TIMER_SET;
+	if (first_timer(b) == t)
+		new_first(t);
+}
+
+void timer_setup(struct timer *t, void (*fn)(void *), void *arg, unsigned cpu)
+{
+	*t = (struct timer){ .fn = fn, .arg = arg, .cpu = cpu, .state = TIMER_IDLE };
+}
+
+void timer_set(struct timer *t, s_time_t expires)
+{
+	unsigned long flags;
+	struct timer_base *b = lock_base(t, &flags);
+
+	if (t->state != TIMER_DEAD) {
+		remove_locked(b, t);
+		insert_locked(b, t, expires);
+	}
+	spin_unlock_irqrestore(&b->lock, flags);
+}
+
+void timer_stop(struct timer *t)
+{
+	unsigned long flags;
+	struct timer_base *b = lock_base(t, &flags);
+
+	remove_locked(b, t);
+	spin_unlock_irqrestore(&b->lock, flags);
+}
+
+void timer_kill(struct timer *t)
+{
+	unsigned long flags;
+	struct timer_base *b = lock_base(t, &flags);
+	bool here = t->cpu == smp_processor_id();
+
+	remove_locked(b, t);
+	t->state = TIMER_DEAD;
+	spin_unlock_irqrestore(&b->lock, flags);
+	/* On this CPU it can only be our caller that runs. */
+	while (!here && READ_ONCE(b->running) == t)
+		__builtin_ia32_pause();
+}
+
+void timer_migrate(struct timer *t, unsigned cpu)
+{
+	unsigned long flags;
+	struct timer_base *b;
+	bool was_set;
+
+	if (t->cpu == cpu)
+		return;
+	b = lock_base(t, &flags);
+	if (t->state == TIMER_DEAD || b->running == t) {	/* timer_kill waits on the base where it runs */
+		spin_unlock_irqrestore(&b->lock, flags);
+		return;
+	}
+	was_set = t->state == TIMER_SET;
+	remove_locked(b, t);
+	t->cpu = cpu;
+	spin_unlock_irqrestore(&b->lock, flags);
+	if (!was_set)
+		return;
+	/* Between the locks it may have been set anew or killed: then that stands. */
+	b = lock_base(t, &flags);
+	if (t->state == TIMER_IDLE)
+		insert_locked(b, t, (s_time_t)t->node.key);
+	spin_unlock_irqrestore(&b->lock, flags);
+}
+
+static void timer_softirq(void)
+{
+	struct timer_base *b = &this_cpu(timer_base);
+	unsigned long flags = spin_lock_irqsave(&b->lock);
+	struct timer *t;
+
+	while ((t = first_timer(b)) && (s_time_t)t->node.key <= now()) {
+		void (*fn)(void *) = t->fn;
+		void *arg = t->arg;
+
+		remove_locked(b, t);
+		WRITE_ONCE(b->running, t);
+		spin_unlock_irqrestore(&b->lock, flags);
+		fn(arg);
+		flags = spin_lock_irqsave(&b->lock);
+		WRITE_ONCE(b->running, NULL);
+	}
+	apic_timer_program(t ? (s_time_t)t->node.key : 0);
+	spin_unlock_irqrestore(&b->lock, flags);
+}
+
+static void hardware_timer(void)
+{
+	softirq_raise(SOFTIRQ_TIMER);
+}
+
+void timer_subsystem_init(void)
+{
+	apic_timer_hook = hardware_timer;
+	softirq_open(SOFTIRQ_TIMER, timer_softirq);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where a vCPU wakes, what an idle or less loaded CPU takes from others, and the reasons for waking. */
+#include "sched/private.h"
+#include "domain/notify.h"
+#include "lib/errno.h"
+#include "x86/cpu.h"
+#include "x86/time.h"
+
+#define MOST_LOOKED_AT 16	/* vCPUs of one queue, with interrupts off */
+
+/* First CPU of m after 'from', going round; NR_CPUS: m is empty. */
+static unsigned next_cyclic(unsigned from, const cpumask_t *m)
+{
+	unsigned cpu = cpumask_next(from, m);
+
+	return cpu < NR_CPUS ? cpu : cpumask_first(m);
+}
+
+static uint64_t load_of(unsigned cpu)
+{
+	return READ_ONCE(per_cpu(runqueue, cpu).core.load);
+}
+
+unsigned choose_cpu(struct vcpu *v)
+{
+	const struct sched_vcpu *s = v->sched;
+	unsigned prev = v->processor, cpu, other;
+	cpumask_t liked, idle;
+
+	cpumask_and(&liked, &s->allowed, &s->soft);
+	if (cpumask_empty(&liked))
+		liked = s->allowed;
+	cpumask_and(&idle, &liked, &idle_cpus);
+	if (cpumask_test_cpu(prev, &idle))
+		return prev;
+	cpu = next_cyclic(prev, &idle);
+	if (cpu < NR_CPUS)
+		return cpu;
+	cpumask_and(&idle, &s->allowed, &idle_cpus);
+	cpu = cpumask_test_cpu(prev, &idle) ? prev : next_cyclic(prev, &idle);
+	if (cpu < NR_CPUS)
+		return cpu;
+	/* All busy. The better of two keeps loads close to even without a look at all of them. */
+	cpu = cpumask_test_cpu(prev, &liked) ? prev : next_cyclic(prev, &liked);
+	other = next_cyclic((unsigned)((uint64_t)now() >> 10) % NR_CPUS, &liked);
+	return load_of(other) + s->e.weight < load_of(cpu) ? other : cpu;
+}
+
+/* Under both locks: the first of 'from' that may run on cpu. */
+static struct sched_vcpu *find_movable(struct runqueue *from, unsigned cpu, uint64_t gain)
+{
+	struct sched_vcpu *second = NULL;
+	unsigned n = 0;
+
+	for (struct sched_entity *e = rq_first(&from->core); e && n < MOST_LOOKED_AT; e = rq_after(e), n++) {
+		struct sched_vcpu *s = sched_of(e);
+
+		if (s->v->is_running || !cpumask_test_cpu(cpu, &s->allowed) || e->counted > gain)
+			continue;
+		if (cpumask_test_cpu(cpu, &s->soft))
+			return s;
+		if (!second)
+			second = s;
+	}
+	return second;
+}
+
+/* rq is locked; the victim's lock is only tried, so that two CPUs that look at each other cannot block. */
+static bool pull_one(struct runqueue *rq, unsigned cpu, unsigned victim, bool idle)
+{
+	struct runqueue *from = &per_cpu(runqueue, victim);
+	uint64_t gain = UINT64_MAX;
+	struct sched_vcpu *s = NULL;
+
+	if (!spin_trylock(&from->lock))
+		return false;
+	/* An even exchange of roles is allowed: it is how three vCPUs share two CPUs. */
+	if (!idle)
+		gain = from->core.load > rq->core.load ? from->core.load - rq->core.load : 0;
+	if (gain)
+		s = find_movable(from, cpu, gain);
+	if (s) {
+		rq_leave(&from->core, &s->e);
+		if (!from->core.nr_waiting)
+			cpumask_clear_cpu(victim, &waiting_cpus);
+		s->v->processor = cpu;
+		rq_enter(&rq->core, &s->e);
+	}
+	spin_unlock(&from->lock);
+	return s != NULL;
+}
+
+bool pull_from_others(struct runqueue *rq, unsigned cpu, bool idle)
+{
+	unsigned victim = cpu, busiest = NR_CPUS;
+	uint64_t most = 0;
+
+	if (idle) {
+		for (unsigned n = cpumask_weight(&waiting_cpus); n; n--) {
+			victim = next_cyclic(victim, &waiting_cpus);
+			if (victim >= NR_CPUS)
+				return false;
+			if (victim != cpu && pull_one(rq, cpu, victim, true))
+				return true;
+		}
+		return false;
+	}
+	for_each_cpu(victim, &waiting_cpus) {
+		if (victim != cpu && load_of(victim) > most) {
+			most = load_of(victim);
+			busiest = victim;
+		}
+	}
+	return busiest < NR_CPUS && pull_one(rq, cpu, busiest, false);
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+	smp_mb();	/* the event before the look at the flags: vcpu_block does it the other way round */
+	if (v->pause_flags & (VPF_BLOCKED | VPF_POLL)) {
+		__atomic_fetch_and(&v->pause_flags, ~(VPF_BLOCKED | VPF_POLL), __ATOMIC_SEQ_CST);
+		vcpu_wake(v);
+	} else if (v->is_running && v != current) {
+		smp_send_event_check(v->processor);
+	}
+}
+
+void vcpu_block(void)
+{
+	struct vcpu *v = current;
+
+	v->info->evtchn_upcall_mask = 0;
+	__atomic_fetch_or(&v->pause_flags, VPF_BLOCKED, __ATOMIC_SEQ_CST);
+	/* An event that came before the flag would not have woken us. */
+	if (vcpu_event_pending(v))
+		__atomic_fetch_and(&v->pause_flags, ~VPF_BLOCKED, __ATOMIC_SEQ_CST);
+	else
+		softirq_raise(SOFTIRQ_SCHEDULE);
+}
+
+static void poll_end(struct vcpu *v)
+{
+	if (__atomic_fetch_and(&v->pause_flags, ~VPF_POLL, __ATOMIC_SEQ_CST) & VPF_POLL)
+		vcpu_wake(v);
+}
+
+long vcpu_poll(const evtchn_port_t *ports, unsigned nr, s_time_t deadline)
+{
+	struct vcpu *v = current;
+
+	for (unsigned i = 0; i < nr; i++)
+		if (!notify->port_valid(v->domain, ports[i]))
+			return -EINVAL;
+	guest_poll_timer_stop(v);	/* of an earlier poll */
+	v->sched->poll_port = nr == 1 ? ports[0] : 0;
+	__atomic_fetch_or(&v->pause_flags, VPF_POLL, __ATOMIC_SEQ_CST);
+	/* As in vcpu_block: what came before the flag. */
+	if (vcpu_event_pending(v))
+		goto out;
+	for (unsigned i = 0; i < nr; i++)
+		if (notify->port_pending(v, ports[i]))
+			goto out;
+	if (deadline)
+		guest_poll_timer_set(v, deadline);
+	softirq_raise(SOFTIRQ_SCHEDULE);
+	return 0;
+out:
+	__atomic_fetch_and(&v->pause_flags, ~VPF_POLL, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+void vcpu_poll_wake(struct vcpu *v, uint32_t port)
+{
+	uint32_t waited = v->sched->poll_port;
+
+	if ((v->pause_flags & VPF_POLL) && (!waited || waited == port))
+		poll_end(v);
+}
