@@ -140,7 +140,7 @@ static void pv_leave(struct vcpu *v)
 	}
 	__asm__ volatile("clts");
 	xstate_save(v->xstate);
-	cpumask_clear_cpu(smp_processor_id(), &v->domain->dirty_cpus);
+	/* dirty_cpus is the scheduler's to clear: the root table is in force still. */
 }
 
 #define load_selector(sel, field, failed) \
