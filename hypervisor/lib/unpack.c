@@ -7,8 +7,6 @@ static const struct { const char *name; uint8_t magic[6]; uint8_t len; int (*fn)
 	{ "gzip", { 0x1f, 0x8b, 8 }, 3, unpack_gzip },
 	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, unpack_zstd },
 	{ "lz4", { 0x02, 0x21, 0x4c, 0x18 }, 4, unpack_lz4 },
-	{ "bzip2", { 'B', 'Z', 'h' }, 3, unpack_bzip2 },
-	{ "lzo", { 0x89, 'L', 'Z', 'O', 0, 0x0d }, 6, unpack_lzo },
 	{ "lzma", { 0x5d, 0, 0 }, 3, unpack_lzma },
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Decompression of kernel images: gzip, bzip2, lzma, xz, lzo, lz4 (legacy frame), zstd. Pure functions on untrusted bytes; no output
+ * Decompression of kernel images: gzip, lzma, xz, lz4 (legacy frame), zstd. Pure functions on untrusted bytes; no output
  * beyond dst_size is ever written.
  */
 #ifndef LIB_UNPACK_H

@@ -7,10 +7,8 @@
 
 struct unpack_io { const uint8_t *in; size_t in_size; uint8_t *out; size_t out_size; size_t produced; void *work; };
 int unpack_gzip(struct unpack_io *io);
-int unpack_bzip2(struct unpack_io *io);
 int unpack_lzma(struct unpack_io *io);		/* .lzma: the old one-stream format */
 int unpack_xz(struct unpack_io *io);
-int unpack_lzo(struct unpack_io *io);
 int unpack_lz4(struct unpack_io *io);
 int unpack_zstd(struct unpack_io *io);
 
