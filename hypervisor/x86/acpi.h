@@ -18,4 +18,9 @@ extern struct acpi_info {
 	unsigned nr_nodes; uint32_t node_pxm[64]; uint8_t distance[64][64];
 	unsigned nr_mem_affinity; struct { paddr_t start, end; uint8_t node; } mem[128];
 } acpi;
+/*
+ * Writes the PM1 control registers with the values that dom0 took from its AML (platform_op enter_acpi_sleep). Only S5.
+ * -EINVAL: no such state; -EOPNOTSUPP: S1..S4; -ENODEV: no such registers. Returns 0 if the machine has not gone off yet.
+ */
+int acpi_enter_sleep(unsigned state, uint16_t pm1a, uint16_t pm1b);
 #endif

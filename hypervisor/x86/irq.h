@@ -8,6 +8,7 @@
 #include "lib/types.h"
 #include "lib/bitmap.h"
 extern unsigned nr_gsis, nr_irqs;
+/* irq_release and irq_guest_unbind wait for a handler or deliver that runs: never call them with a lock that those take. */
 int irq_request(unsigned irq, void (*fn)(unsigned irq, void *arg), void *arg, const char *name);	/* -EBUSY, -EINVAL */
 void irq_release(unsigned irq);
 /* Upward (hypercall/pirq.c): called with interrupts off when a guest-bound irq fires. Level lines stay masked until irq_guest_eoi. */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Calls to other CPUs and TLB invalidation.
+ *
+ * There is no common lock: each CPU has one request of its own per kind, and for each kind a set of the CPUs whose request it
+ * has yet to serve. A CPU that waits for its own request serves others' flushes meanwhile, so two that flush each other do not
+ * hang even with interrupts off. A request is in use until the last target has taken it: a function called on another CPU
+ * must not itself flush or call others.
+ *
+ * The TLB clock is system time in units of 1024 ns. A stamp is 32 bits of it; since only the CPU's flush time has to be
+ * compared, an old stamp is read as the latest moment that it can mean, and errs towards one flush too many.
+ */
+#include "x86/ipi.h"
+#include "x86/apic.h"
+#include "x86/io.h"
+#include "x86/page.h"
+#include "x86/time.h"
+#include "x86/cpu_setup.h"
+#include "lib/panic.h"
+#include "lib/spinlock.h"
+
+struct call_request { void (*fn)(void *); void *arg; bool wait; atomic_t pending; };
+struct flush_request { uint64_t va; unsigned flags; bool one; atomic_t pending; };
+
+static DEFINE_PER_CPU(struct call_request, call_request);
+static DEFINE_PER_CPU(struct flush_request, flush_request);
+static DEFINE_PER_CPU(cpumask_t, call_from);
+static DEFINE_PER_CPU(cpumask_t, flush_from);
+static DEFINE_PER_CPU(uint64_t, flush_time);	/* when this CPU last began to flush everything */
+
+#define TLB_CLOCK_SHIFT 10
+
+static void send_mask(const cpumask_t *mask, unsigned vector)
+{
+	unsigned c;
+
+	for_each_cpu(c, mask)
+		apic_send(cpu_topology[c].apic_id, vector);
+}
+
+/* Takes the next CPU out of the set; NR_CPUS: empty. */
+static unsigned take_next(cpumask_t *set)
+{
+	unsigned c;
+
+	for_each_cpu(c, set)
+		if (test_and_clear_bit(c, set->bits))
+			return c;
+	return NR_CPUS;
+}
+
+static void serve_calls(void)
+{
+	unsigned c;
+
+	while ((c = take_next(&this_cpu(call_from))) < NR_CPUS) {
+		struct call_request *r = &per_cpu(call_request, c);
+		void (*fn)(void *) = r->fn;
+		void *arg = r->arg;
+
+		if (r->wait) {
+			fn(arg);
+			atomic_dec(&r->pending);
+		} else {
+			atomic_dec(&r->pending);
+			fn(arg);
+		}
+	}
+}
+
+static void serve_flushes(void)
+{
+	unsigned c;
+
+	while ((c = take_next(&this_cpu(flush_from))) < NR_CPUS) {
+		struct flush_request *r = &per_cpu(flush_request, c);
+
+		if (r->one)
+			flush_tlb_one_local(r->va);
+		else
+			flush_tlb_local(r->flags);
+		atomic_dec(&r->pending);
+	}
+}
+
+void ipi_call_interrupt(void) { serve_calls(); }
+void ipi_tlb_interrupt(void) { serve_flushes(); }
+
+static void wait_for(atomic_t *pending)
+{
+	while (atomic_read(pending)) {
+		unsigned long flags = irq_save();
+
+		serve_flushes();
+		irq_restore(flags);
+		cpu_relax();
+	}
+}
+
+/* The others of mask that are online. */
+static unsigned other_cpus(cpumask_t *others, const cpumask_t *mask)
+{
+	cpumask_and(others, mask, &cpu_online_map);
+	others->bits[smp_processor_id() / 64] &= ~(1ul << smp_processor_id() % 64);
+	return cpumask_weight(others);
+}
+
+void on_selected_cpus(const cpumask_t *mask, void (*fn)(void *), void *arg, bool wait)
+{
+	unsigned self = smp_processor_id(), c, n;
+	struct call_request *r = &this_cpu(call_request);
+	cpumask_t others;
+
+	n = other_cpus(&others, mask);
+	if (n) {
+		r->fn = fn;
+		r->arg = arg;
+		r->wait = wait;
+		atomic_set(&r->pending, n);
+		for_each_cpu(c, &others)
+			cpumask_set_cpu(self, &per_cpu(call_from, c));
+		send_mask(&others, VECTOR_CALL);
+	}
+	if (cpumask_test_cpu(self, mask)) {
+		unsigned long flags = irq_save();
+
+		fn(arg);
+		irq_restore(flags);
+	}
+	if (n)
+		wait_for(&r->pending);
+}
+
+void smp_send_event_check(unsigned cpu)
+{
+	if (cpu_online(cpu) && cpu != smp_processor_id())
+		apic_send(cpu_topology[cpu].apic_id, VECTOR_EVENT_CHECK);
+}
+
+void smp_send_event_check_mask(const cpumask_t *mask)
+{
+	cpumask_t others;
+
+	if (other_cpus(&others, mask))
+		send_mask(&others, VECTOR_EVENT_CHECK);
+}
+
+static uint64_t clock64(void)
+{
+	return (uint64_t)now() >> TLB_CLOCK_SHIFT;
+}
+
+uint32_t tlb_clock(void)
+{
+	return clock64();
+}
+
+void tlb_filter(cpumask_t *mask, uint32_t stamp)
+{
+	uint64_t t = clock64(), latest = (t & ~0xffffffffull) | stamp;
+	unsigned c;
+
+	if (latest > t)
+		latest -= 1ull << 32;
+	/* One unit of slack: clocks of two CPUs may differ by less than that. */
+	for_each_cpu(c, mask)
+		if (READ_ONCE(per_cpu(flush_time, c)) > latest + 1)
+			mask->bits[c / 64] &= ~(1ul << c % 64);
+}
+
+void flush_tlb_local(unsigned flags)
+{
+	unsigned long f = irq_save();
+	uint64_t t = clock64();
+
+	if ((flags & FLUSH_GLOBAL) && host_cpu.pge) {
+		uint64_t cr4 = read_cr4();
+
+		write_cr4(cr4 & ~CR4_PGE);
+		write_cr4(cr4);
+	} else {
+		write_cr3(read_cr3());
+	}
+	WRITE_ONCE(this_cpu(flush_time), t);
+	irq_restore(f);
+}
+
+/* The time is taken before the load: what is stamped later than it may be in the TLB. */
+void cpu_load_root(mfn_t root)
+{
+	unsigned long f = irq_save();
+	uint64_t t = clock64(), cr3 = root.n << PAGE_SHIFT;
+
+	write_cr3(cr3);
+	cpu_info()->cr3 = cr3;
+	WRITE_ONCE(this_cpu(flush_time), t);
+	irq_restore(f);
+}
+
+void flush_tlb_one_local(uint64_t va)
+{
+	invlpg((const void *)va);
+}
+
+static void flush_others(const cpumask_t *mask, const struct flush_request *what)
+{
+	unsigned self = smp_processor_id(), c, n;
+	struct flush_request *r = &this_cpu(flush_request);
+	cpumask_t others;
+
+	n = other_cpus(&others, mask);
+	if (!n)
+		return;
+	r->va = what->va;
+	r->flags = what->flags;
+	r->one = what->one;
+	atomic_set(&r->pending, n);
+	for_each_cpu(c, &others)
+		cpumask_set_cpu(self, &per_cpu(flush_from, c));
+	send_mask(&others, VECTOR_TLB);
+	wait_for(&r->pending);
+}
+
+void flush_tlb_mask(const cpumask_t *mask, unsigned flags)
+{
+	struct flush_request what = { .flags = flags };
+
+	if (cpumask_test_cpu(smp_processor_id(), mask))
+		flush_tlb_local(flags);
+	flush_others(mask, &what);
+}
+
+void flush_tlb_one_mask(const cpumask_t *mask, uint64_t va)
+{
+	struct flush_request what = { .va = va, .one = true };
+
+	if (cpumask_test_cpu(smp_processor_id(), mask))
+		flush_tlb_one_local(va);
+	flush_others(mask, &what);
+}

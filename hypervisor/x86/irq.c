@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interrupt lines: from the vector to whoever asked for the line.
+ *
+ * A level line of a guest is masked before the EOI and unmasked when every guest that shares it has said eoi; an edge is
+ * acknowledged at once. A handler of ours runs before the EOI of a level line. Handlers and deliver run without the line's lock,
+ * with in_progress set: irq_release and irq_guest_unbind wait for it, so they must not be called with a lock that the
+ * handler takes.
+ */
+#include "x86/irq_desc.h"
+#include "x86/acpi.h"
+#include "x86/apic.h"
+#include "x86/cpu_setup.h"
+#include "x86/hooks.h"
+#include "x86/io.h"
+#include "x86/ipi.h"
+#include "x86/time.h"
+#include "lib/errno.h"
+#include "lib/panic.h"
+
+#define NR_ISA		16u
+#define MSI_MIN		256u
+#define MSI_PER_CPU	32u
+#define IRQ_LIMIT	8192u
+#define STORM_WINDOW	100000000l	/* ns */
+#define STORM_COUNT	100000u		/* in one window: a million a second */
+#define UNHANDLED_MAX	100u
+
+unsigned nr_gsis = NR_ISA, nr_irqs;
+
+static struct irq_desc *descs;
+static const struct irq_guest_ops *guest_ops;
+static DEFINE_SPINLOCK(msi_lock);	/* which MSI numbers are taken (descs[].chip) */
+
+struct irq_desc *irq_desc(unsigned irq)
+{
+	return irq < nr_irqs ? &descs[irq] : NULL;
+}
+
+void irq_set_guest_ops(const struct irq_guest_ops *ops)
+{
+	guest_ops = ops;
+}
+
+static void set_isa_defaults(void)
+{
+	for (unsigned i = 0; i < NR_ISA && i < nr_gsis; i++)
+		descs[i].level = descs[i].low = false;
+	for (unsigned i = 0; i < NR_ISA; i++)
+		if (acpi.isa_irq[i].present && acpi.isa_irq[i].gsi < nr_gsis) {
+			descs[acpi.isa_irq[i].gsi].level = acpi.isa_irq[i].level;
+			descs[acpi.isa_irq[i].gsi].low = acpi.isa_irq[i].low;
+		}
+}
+
+void irq_init(void)
+{
+	unsigned order = 0;
+
+	apic_init();
+	ioapic_init();
+	nr_irqs = nr_gsis + MAX(MSI_MIN, acpi.nr_cpus * MSI_PER_CPU);
+	nr_irqs = MIN(nr_irqs, IRQ_LIMIT);
+	while ((PAGE_SIZE << order) < nr_irqs * sizeof(*descs))
+		order++;
+	descs = x86_alloc_pages(order);
+	if (!descs)
+		panic("No memory for %u interrupt lines", nr_irqs);
+	for (unsigned i = 0; i < nr_irqs; i++) {
+		spin_lock_init(&descs[i].lock);
+		descs[i].irq = i;
+		descs[i].masked = true;
+		descs[i].chip = i < nr_gsis && acpi.nr_ioapics ? &ioapic_chip : NULL;
+		descs[i].level = descs[i].low = i < nr_gsis;
+	}
+	set_isa_defaults();
+	printk(LOG_INFO "Interrupts: %u GSIs, %u MSIs\n", nr_gsis, nr_irqs - nr_gsis);
+	irq_enable();
+}
+
+/* Gives an idle line a vector. Line locked. */
+static int line_start(struct irq_desc *d, const cpumask_t *mask)
+{
+	unsigned cpu, vector;
+	int rc;
+
+	if (d->vector)
+		return 0;
+	rc = vectors_alloc(mask, d->irq, 1, &cpu, &vector);
+	if (rc)
+		return rc;
+	d->cpu = cpu;
+	d->vector = vector;
+	d->chip->aim(d);
+	return 0;
+}
+
+static void free_old_vector(struct irq_desc *d)
+{
+	if (!d->old_vector)
+		return;
+	vector_free(d->old_cpu, d->old_vector);
+	d->old_vector = 0;
+}
+
+/* Nobody is left: masked, vectors given back. Line locked, not in progress. */
+static void line_stop(struct irq_desc *d)
+{
+	d->chip->mask(d);
+	free_old_vector(d);
+	/* MSIs keep theirs until msi_unmap: the block belongs together. */
+	if (d->chip == &ioapic_chip && d->vector) {
+		vector_free(d->cpu, d->vector);
+		d->vector = 0;
+	}
+	d->in_flight = 0;
+	d->unhandled = d->window_count = 0;
+}
+
+static void wait_idle(struct irq_desc *d, unsigned long *flags)
+{
+	while (d->in_progress) {
+		spin_unlock_irqrestore(&d->lock, *flags);
+		cpu_relax();
+		*flags = spin_lock_irqsave(&d->lock);
+	}
+}
+
+int irq_request(unsigned irq, void (*fn)(unsigned irq, void *arg), void *arg, const char *name)
+{
+	struct irq_desc *d = irq_desc(irq);
+	unsigned long flags;
+	int rc = -EBUSY;
+
+	if (!d || !d->chip || !fn)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&d->lock);
+	if (!d->fn && !d->nr_cookies) {
+		rc = line_start(d, &cpu_online_map);
+		if (!rc) {
+			d->arg = arg;
+			d->name = name;
+			d->fn = fn;
+			d->chip->unmask(d);
+		}
+	}
+	spin_unlock_irqrestore(&d->lock, flags);
+	return rc;
+}
+
+void irq_release(unsigned irq)
+{
+	struct irq_desc *d = irq_desc(irq);
+	unsigned long flags;
+
+	if (!d || !d->chip)
+		return;
+	flags = spin_lock_irqsave(&d->lock);
+	if (d->fn) {
+		d->chip->mask(d);
+		wait_idle(d, &flags);
+		d->fn = NULL;
+		line_stop(d);
+	}
+	spin_unlock_irqrestore(&d->lock, flags);
+}
+
+int irq_guest_bind(unsigned irq, void *cookie, bool share)
+{
+	struct irq_desc *d = irq_desc(irq);
+	unsigned long flags;
+	int rc = -EBUSY;
+
+	if (!d || !d->chip || !cookie)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&d->lock);
+	if (d->fn || (d->nr_cookies && (!share || !d->shareable || d->nr_cookies == IRQ_MAX_SHARE)))
+		goto out;
+	for (unsigned i = 0; i < d->nr_cookies; i++)
+		if (d->cookie[i] == cookie)
+			goto out;
+	rc = line_start(d, &cpu_online_map);
+	if (rc)
+		goto out;
+	d->shareable = share;
+	d->name = "guest";
+	d->cookie[d->nr_cookies++] = cookie;
+	if (!d->in_flight)
+		d->chip->unmask(d);
+out:
+	spin_unlock_irqrestore(&d->lock, flags);
+	return rc;
+}
+
+void irq_guest_unbind(unsigned irq, void *cookie)
+{
+	struct irq_desc *d = irq_desc(irq);
+	unsigned long flags;
+	unsigned i;
+
+	if (!d || !d->chip)
+		return;
+	flags = spin_lock_irqsave(&d->lock);
+	for (i = 0; i < d->nr_cookies && d->cookie[i] != cookie; i++)
+		;
+	if (i < d->nr_cookies) {
+		d->cookie[i] = d->cookie[--d->nr_cookies];
+		wait_idle(d, &flags);
+		if (!d->nr_cookies) {
+			line_stop(d);
+		} else if (d->in_flight) {
+			/* Whether the one that left had said eoi is not known: at worst the others see one interrupt more. */
+			d->in_flight = 0;
+			d->chip->unmask(d);
+		}
+	}
+	spin_unlock_irqrestore(&d->lock, flags);
+}
+
+void irq_guest_eoi(unsigned irq)
+{
+	struct irq_desc *d = irq_desc(irq);
+	unsigned long flags;
+
+	if (!d || !d->chip)
+		return;
+	flags = spin_lock_irqsave(&d->lock);
+	if (d->in_flight && --d->in_flight == 0 && d->nr_cookies)
+		d->chip->unmask(d);
+	spin_unlock_irqrestore(&d->lock, flags);
+}
+
+bool irq_needs_eoi(unsigned irq)
+{
+	const struct irq_desc *d = irq_desc(irq);
+
+	return d && d->chip && d->level;
+}
+
+/*
+ * Moves the line to a CPU of mask. The old vector stays taken until the first interrupt at the new place, since one may be on
+ * its way. -EINVAL: no such line; -ENOSPC: no CPU of mask is online or has a vector left; -EBUSY: it is still moving.
+ */
+int irq_set_affinity(unsigned irq, const cpumask_t *mask)
+{
+	struct irq_desc *d = irq_desc(irq);
+	unsigned long flags;
+	unsigned cpu, vector;
+	int rc = 0;
+
+	if (!d || !d->chip)
+		return -EINVAL;
+	flags = spin_lock_irqsave(&d->lock);
+	if (!d->vector || (cpumask_test_cpu(d->cpu, mask) && cpu_online(d->cpu)))
+		goto out;
+	/* The messages of a block go to one CPU. */
+	rc = d->old_vector || (d->msi.block > 1 && !d->msi.msix) ? -EBUSY : vectors_alloc(mask, irq, 1, &cpu, &vector);
+	if (rc)
+		goto out;
+	d->old_cpu = d->cpu;
+	d->old_vector = d->vector;
+	d->cpu = cpu;
+	d->vector = vector;
+	d->chip->aim(d);
+out:
+	spin_unlock_irqrestore(&d->lock, flags);
+	return rc;
+}
+
+int irq_take_msi(unsigned n, const struct irq_chip *chip, unsigned *first)
+{
+	unsigned long flags = spin_lock_irqsave(&msi_lock);
+	unsigned run = 0, i;
+
+	for (i = nr_gsis; i < nr_irqs && run < n; i++)
+		run = descs[i].chip ? 0 : run + 1;
+	if (run == n)
+		for (unsigned k = i - n; k < i; k++) {
+			descs[k].level = descs[k].low = false;
+			descs[k].masked = true;
+			descs[k].count = 0;
+			descs[k].chip = chip;
+		}
+	spin_unlock_irqrestore(&msi_lock, flags);
+	*first = i - n;
+	return run == n ? 0 : -ENOSPC;
+}
+
+void irq_give_back_msi(unsigned irq)
+{
+	struct irq_desc *d = &descs[irq];
+	unsigned long flags = spin_lock_irqsave(&d->lock);
+
+	wait_idle(d, &flags);
+	free_old_vector(d);
+	if (d->vector)
+		vector_free(d->cpu, d->vector);
+	d->vector = 0;
+	d->nr_cookies = 0;
+	d->fn = NULL;
+	d->chip = NULL;
+	spin_unlock_irqrestore(&d->lock, flags);
+}
+
+/* Masks a line that floods the CPU or that nobody wants; says so. Line locked. */
+static void check_flood(struct irq_desc *d)
+{
+	s_time_t t = now();
+
+	if (t - d->window_start > STORM_WINDOW) {
+		d->window_start = t;
+		d->window_count = 0;
+	}
+	if (++d->window_count == STORM_COUNT) {
+		d->chip->mask(d);
+		printk(LOG_ERR "IRQ %u: more than %u interrupts in %u ms: masked\n", d->irq, STORM_COUNT,
+		       (unsigned)(STORM_WINDOW / 1000000));
+	}
+}
+
+static void unhandled(struct irq_desc *d)
+{
+	d->unhandled++;
+	if (d->unhandled <= 5)
+		printk(LOG_WARN "IRQ %u (vector %x, CPU%u): nobody handles it\n", d->irq, d->vector, d->cpu);
+	if (d->unhandled == UNHANDLED_MAX) {
+		printk(LOG_WARN "IRQ %u: masked after %u unhandled interrupts\n", d->irq, UNHANDLED_MAX);
+		d->chip->mask(d);
+	}
+}
+
+/* Line locked; returns with it locked. */
+static void run_handler(struct irq_desc *d)
+{
+	void (*fn)(unsigned irq, void *arg) = d->fn;
+	void *arg = d->arg;
+
+	d->in_progress = true;
+	if (!d->level)
+		apic_eoi();
+	do {
+		d->again = false;
+		spin_unlock(&d->lock);
+		fn(d->irq, arg);
+		spin_lock(&d->lock);
+	} while (d->again);
+	if (d->level)
+		apic_eoi();
+	d->in_progress = false;
+}
+
+static void run_guests(struct irq_desc *d)
+{
+	void *cookie[IRQ_MAX_SHARE];
+	unsigned n = d->nr_cookies;
+
+	for (unsigned i = 0; i < n; i++)
+		cookie[i] = d->cookie[i];
+	if (d->level) {
+		d->chip->mask(d);
+		d->in_flight = n;
+	}
+	d->in_progress = true;
+	apic_eoi();
+	do {
+		d->again = false;
+		spin_unlock(&d->lock);
+		for (unsigned i = 0; i < n; i++)
+			guest_ops->deliver(d->irq, cookie[i]);
+		spin_lock(&d->lock);
+	} while (d->again);
+	d->in_progress = false;
+}
+
+static void stray_vector(unsigned vector)
+{
+	static unsigned said;
+
+	apic_eoi();
+	if (said++ < 10)
+		printk(LOG_WARN "CPU%u: interrupt at vector %x, which no line has\n", smp_processor_id(), vector);
+}
+
+static void line_interrupt(unsigned vector)
+{
+	unsigned n = this_cpu(vector_irq)[vector];
+	struct irq_desc *d;
+
+	if (!n) {
+		stray_vector(vector);
+		return;
+	}
+	d = &descs[n - 1];
+	spin_lock(&d->lock);
+	d->count++;
+	if (d->old_vector && d->vector == vector && d->cpu == smp_processor_id())
+		free_old_vector(d);
+	if (!d->chip || d->in_progress || !(d->fn || d->nr_cookies)) {
+		apic_eoi();
+		if (d->in_progress)
+			d->again = true;
+		else if (d->chip)
+			unhandled(d);
+	} else {
+		check_flood(d);
+		if (d->fn)
+			run_handler(d);
+		else
+			run_guests(d);
+	}
+	spin_unlock(&d->lock);
+}
+
+static void legacy_vector(unsigned vector)
+{
+	static unsigned said;
+
+	if (said++ < 5)
+		printk(LOG_DEBUG "CPU%u: spurious interrupt of the 8259 (line %u)\n", smp_processor_id(), vector - VECTOR_PIC);
+}
+
+/* All vectors from 32 on but 0x80; called by entry.S with interrupts off. */
+void do_irq(struct cpu_user_regs *regs);
+void do_irq(struct cpu_user_regs *regs)
+{
+	unsigned vector = regs->entry_vector;
+
+	switch (vector) {
+	case VECTOR_DYNAMIC_FIRST ... VECTOR_DYNAMIC_LAST:
+		line_interrupt(vector);
+		return;
+	case VECTOR_PIC ... VECTOR_DYNAMIC_FIRST - 1:
+		legacy_vector(vector);
+		return;
+	case VECTOR_SPURIOUS:
+		return;			/* no EOI (SDM 11.9) */
+	}
+	apic_eoi();
+	if (vector == VECTOR_TIMER)
+		apic_timer_interrupt();
+	else if (vector == VECTOR_TLB)
+		ipi_tlb_interrupt();
+	else if (vector == VECTOR_CALL)
+		ipi_call_interrupt();
+	else if (vector == VECTOR_ERROR)
+		apic_error_interrupt();
+	/* VECTOR_EVENT_CHECK: the way back looks at the softirqs. */
+}
+
+void irq_dump(void)
+{
+	for (unsigned i = 0; i < nr_irqs; i++) {
+		const struct irq_desc *d = &descs[i];
+
+		if (!d->chip || (!d->vector && !d->count))
+			continue;
+		printk("IRQ %3u %-7s %s %s CPU%u vector %x count %lu%s%s guests %u in flight %u %s\n", i, d->chip->name,
+		       d->level ? "level" : "edge ", d->low ? "low " : "high", d->cpu, d->vector, (unsigned long)d->count,
+		       d->masked ? " masked" : "", d->old_vector ? " moving" : "", d->nr_cookies, d->in_flight,
+		       d->name ? d->name : "");
+	}
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Source: Intel SDM vol. 3, chapter 15; AMD APM vol. 2, chapter 9. */
+#include "x86/mce.h"
+#include "x86/cpu.h"
+#include "x86/traps.h"
+#include "lib/panic.h"
+
+#define MSR_MCG_CAP	0x179u
+#define MSR_MCG_STATUS	0x17au
+#define MSR_MCG_CTL	0x17bu
+#define MSR_MC_CTL(b)	(0x400u + 4 * (b))
+#define MSR_MC_STATUS(b) (0x401u + 4 * (b))
+#define MSR_MC_ADDR(b)	(0x402u + 4 * (b))
+#define MCG_CTL_PRESENT	(1ull << 8)
+#define STATUS_VALID	(1ull << 63)
+#define STATUS_UC	(1ull << 61)
+#define STATUS_ADDR	(1ull << 58)
+#define STATUS_PCC	(1ull << 57)
+
+static unsigned nr_banks(void)
+{
+	uint64_t cap;
+
+	if (!(cpuid(1, 0).d >> 14 & 1) || rdmsr_safe(MSR_MCG_CAP, &cap))
+		return 0;
+	return MIN(cap & 0xff, 32u);
+}
+
+/* What a reset left behind is logged once. */
+void mce_init_cpu(void)
+{
+	unsigned n = nr_banks();
+	uint64_t v;
+
+	if (n && rdmsr(MSR_MCG_CAP) & MCG_CTL_PRESENT)
+		wrmsr_safe(MSR_MCG_CTL, ~0ull);
+	for (unsigned b = 0; b < n; b++) {
+		if (rdmsr_safe(MSR_MC_STATUS(b), &v) == 0 && (v & STATUS_VALID))
+			printk(LOG_WARN "CPU%u: machine check bank %u held %lx from before the start\n", smp_processor_id(), b,
+			       (unsigned long)v);
+		wrmsr_safe(MSR_MC_STATUS(b), 0);
+		wrmsr_safe(MSR_MC_CTL(b), ~0ull);
+	}
+}
+
+void mce_handler(struct cpu_user_regs *regs)
+{
+	uint64_t status, addr;
+	unsigned n = nr_banks();
+	bool fatal = false;
+
+	for (unsigned b = 0; b < n; b++) {
+		if (rdmsr_safe(MSR_MC_STATUS(b), &status) || !(status & STATUS_VALID))
+			continue;
+		addr = 0;
+		if (status & STATUS_ADDR)
+			rdmsr_safe(MSR_MC_ADDR(b), &addr);
+		printk(LOG_ERR "CPU%u: machine check, bank %u, status %lx, address %lx\n", smp_processor_id(), b,
+		       (unsigned long)status, (unsigned long)addr);
+		fatal |= (status & (STATUS_UC | STATUS_PCC)) != 0;
+		wrmsr_safe(MSR_MC_STATUS(b), 0);
+	}
+	if (fatal) {
+		show_registers(regs);
+		panic("Uncorrected machine check on CPU%u", smp_processor_id());
+	}
+	wrmsr_safe(MSR_MCG_STATUS, 0);
+}
