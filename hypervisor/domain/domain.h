@@ -87,6 +87,7 @@ struct vcpu {
 	volatile unsigned processor;	/* where it runs or ran last; scheduler's lock */
 	bool is_initialised;
 	volatile bool is_running;	/* on a CPU, or its state not yet saved */
+	bool runstate_stale, time_stale;	/* the last update found the area not mapped: guest_areas_retry */
 	volatile uint32_t pause_flags;	/* VPF_*, atomic bits */
 	atomic_t pause_count;		/* vcpu_pause nesting; runnable when this, domain's and flags are all 0 */
 	struct cpu_user_regs regs;	/* while not on a CPU */
@@ -94,12 +95,12 @@ struct vcpu {
 	mfn_t info_mfn;			/* invalid: in shared_info */
 	volatile uint32_t dirty_cpu;	/* CPU that holds its lazy state, or ~0 */
 	bool nmi_pending, mce_pending;
+	bool debugger_paused;		/* XEN_DOMCTL_gdbsx_pausevcpu */
 	uint8_t in_nmi;			/* async exception masking */
 	/* runstate */
 	struct vcpu_runstate_info runstate;	/* scheduler's lock */
 	uint64_t runstate_guest;	/* guest virtual address, or 0 */
 	uint64_t time_guest;		/* VCPUOP_register_vcpu_time_memory_area, or 0 */
-	bool runstate_stale, time_stale;	/* the last update found the area not mapped: guest_areas_retry */
 	/* subsystems */
 	struct pv_vcpu *pv;
 	struct sched_vcpu *sched;

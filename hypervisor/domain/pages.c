@@ -134,14 +134,9 @@ void domain_frame_released(struct frame *f, domid_t owner)
 	bool heap = READ_ONCE(f->count) & FRAME_XENHEAP, last;
 
 	BUG_ON(!d);
-	if (!heap) {
-		/* The next owner must not be reachable through what a TLB remembers of this one. */
-		cpumask_t cpus = d->dirty_cpus;
-
-		if (!cpumask_empty(&cpus))
-			flush_tlb_mask(&cpus, FLUSH_GLOBAL);
+	/* What TLBs remember of it is the allocator's to flush before it is handed out again. */
+	if (!heap)
 		m2p_set(frame_mfn(f), M2P_INVALID);
-	}
 	spin_lock(&d->page_lock);
 	uncount(d, f, heap ? &d->xenheap_pages : &d->tot_pages);
 	last = had_none(d);

@@ -4,6 +4,7 @@
  * (struct iret_context, xen/arch-x86/xen-x86_64.h).
  */
 #include "pv/mm.h"
+#include "sched/sched.h"
 #include "pv/offsets.h"
 #include "x86/cpu.h"
 #include "x86/traps.h"
@@ -19,6 +20,8 @@ void pv_toggle_mode(struct vcpu *v)
 	/* KERNEL_GS_BASE always holds the base of the mode that is not in force. */
 	__asm__ volatile("swapgs" ::: "memory");
 	pv_load_root(v);
+	if (v->pv->kernel_mode)
+		guest_areas_retry(v);
 }
 
 long hc_iret(struct hypercall *h)

@@ -28,7 +28,7 @@ static void __noreturn jump_with_empty_stack(void (*to)(void))
 /* The CPU's own GDT page, by the direct map: valid whichever root table is loaded. */
 static void use_host_gdt(unsigned cpu)
 {
-	cpu_set_gdt((uint64_t)mfn_to_va(cpu_gdt_mfn(cpu)) - 14 * PAGE_SIZE, 15 * PAGE_SIZE);
+	cpu_set_gdt((uint64_t)mfn_to_va(cpu_gdt_mfn(cpu)) - 14 * PAGE_SIZE, 15 * PAGE_SIZE - 1);
 }
 
 static void save(struct vcpu *v)

@@ -168,9 +168,6 @@ void sched_init(void)
 {
 	BUG_ON(!idle_domain);
 	domain_hooks = &hooks;
-	timer_subsystem_init();
-	rcu_init();
-	tasklet_init();
 	softirq_open(SOFTIRQ_SCHEDULE, schedule);
 	cpupool_init();
 	cpu_idle_entry = ap_entry;
