@@ -475,6 +475,8 @@ static int notify_domain_create(struct domain *d, const struct xen_domctl_create
 	unsigned max_version = config ? config->grant_opts & XEN_DOMCTL_GRANT_version_mask : 0;
 	int err;
 
+	if (config && !d->is_hardware && !max_version)
+		return -EINVAL;
 	err = evtchn_domain_create(d, config ? config->max_evtchn_port : UINT32_MAX);
 	if (!err)
 		err = pirq_domain_create(d);

@@ -67,7 +67,7 @@ static struct pirq *pirq_make(struct domain *d, unsigned number)
 	unsigned long flags;
 
 	if (!pd->pirq)
-		table = new_array(struct pirq *, (size_t)nr);
+		table = heap_zalloc(nr * sizeof(struct pirq *));
 	if (!p || (!pd->pirq && !table) || number >= nr)
 		goto fail;
 	p->domain = d;
