@@ -4,7 +4,7 @@
 #define BOOT_BOOT_H
 #include "lib/types.h"
 struct boot_mem { uint64_t start, size; uint32_t type; uint32_t pad; };	/* E820 types */
-struct boot_module { paddr_t start, size; const char *cmdline; };	/* first: dom0's kernel; second: its initrd */
+struct boot_module { paddr_t start, size; const char *cmdline; };	/* first: dom0's kernel; second: its initrd. cmdline: without the file's name */
 struct boot_info {
 	const char *cmdline;		/* without the image's own name */
 	const char *loader;
@@ -15,6 +15,9 @@ struct boot_info {
 	paddr_t image_start, image_end;	/* where the hypervisor lies */
 };
 extern struct boot_info boot_info;
+/* The early root table (head.S), below 4 GiB: the first 4 GiB at their own addresses besides the hypervisor's slots. The other
+ * CPUs enter long mode on it. */
+extern uint64_t boot_l4[512];
 /* Command line in Xen's words (docs/command-line.md). Typed parameters register in a table of boot/cmdline.c's section. */
 struct boot_param { const char *name; void (*parse)(const char *value); const char *help; };
 #define BOOT_PARAM(id, pname, fn, help_text) \

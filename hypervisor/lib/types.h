@@ -24,7 +24,7 @@ typedef uint64_t paddr_t;	/* machine (host-physical) byte address */
 #define __aligned(n)	__attribute__((aligned(n)))
 #define __noreturn	__attribute__((noreturn))
 #define __must_check	__attribute__((warn_unused_result))
-#define __printf(a, b)	__attribute__((format(printf, a, b)))
+#define __printf(a, b)	__attribute__((format(__printf__, a, b)))
 #define __section(s)	__attribute__((section(s)))
 #define __init		__section(".init.text") __attribute__((cold))	/* freed after boot */
 #define __initdata	__section(".init.data")

@@ -11,8 +11,15 @@ size_t console_read_input(char *buf, size_t n);	/* dom0's CONSOLEIO_read */
 size_t console_ring_read(char *buf, size_t n, uint32_t *index, bool incremental, bool clear);
 extern void (*console_input_notify)(void);	/* upward: raises dom0's VIRQ_CONSOLE; may be NULL */
 extern void (*console_ring_notify)(void);	/* upward: raises VIRQ_CON_RING */
+/*
+ * Upward: makes console_deferred() run soon in softirq context on this CPU (any context; interrupts may be off). The two
+ * notifications and the debug keys' handlers run from there. NULL: they wait.
+ */
+extern void (*console_defer)(void);
+void console_deferred(void);
 void keyhandler_register(char key, void (*fn)(char key), const char *desc);
 void keyhandler_run(char key);		/* sysctl debug_keys */
 void console_set_loglevel(int lower, int upper, bool guest);
-void console_flush_sync(void);	/* panic */
+void console_flush_sync(void);	/* panic: breaks locks, from now on polled */
+void console_show_tail(size_t bytes);	/* panic: the last of the ring once more, to the devices only */
 #endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Zeroing what a domain left behind, off the critical path: idle CPUs call scrub_some (mem/alloc.h). */
+#ifndef MEM_SCRUB_H
+#define MEM_SCRUB_H
+#include "mem/alloc.h"
+void scrub_frames(struct frame *f, unsigned order);	/* zeroes 2^order frames */
+bool scrub_node(unsigned node);		/* one batch; false: nothing dirty (that is not being scrubbed elsewhere) */
+#endif
