@@ -16,11 +16,8 @@ static inline bool ftype_is_table(uint64_t t)
 {
 	return (t & FTYPE_MASK) >= FTYPE_L1 && (t & FTYPE_MASK) <= FTYPE_L4;
 }
-/* RAM whose mappings are counted: everything else is device memory, which io_mem guards. */
-static inline bool mfn_counted(mfn_t m)
-{
-	return mfn_valid(m) && !(READ_ONCE(frame_of(m)->count) & FRAME_IO);
-}
+/* RAM, whose mappings are counted: everything else is device memory, which io_mem guards. */
+static inline bool mfn_counted(mfn_t m) { return mfn_valid(m); }
 static inline bool slot_is_guests(unsigned slot) { return slot < ANEL_FIRST_SLOT || slot > ANEL_LAST_SLOT; }
 
 /*

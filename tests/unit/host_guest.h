@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * For tests of code that works on guests' frames: the direct map, the frame table, the current vCPU and the question whether to
+ * give way are the test's own. Included before everything, in the hypervisor's files and in the test.
+ */
+#ifndef HOST_GUEST_H
+#define HOST_GUEST_H
+#include "x86/layout.h"
+#include "x86/current.h"
+#include "mem/frame.h"
+
+extern unsigned char host_ram[][PAGE_SIZE];
+extern struct frame host_frames[];
+extern uint64_t host_m2p[];
+extern struct vcpu *host_current;
+bool host_preempt(void);
+
+#undef frame_table
+#define frame_table host_frames
+#undef m2p_table
+#define m2p_table host_m2p
+#define pa_to_va(pa) ((void *)&host_ram[(pa) >> PAGE_SHIFT][(pa) & ~PAGE_MASK])
+#define mfn_to_va(m) ((void *)host_ram[(m).n])
+#define frame_of(m) (&host_frames[(m).n])
+#define frame_mfn(f) MFN((uint64_t)((f) - host_frames))
+#define frame_va(f) ((void *)host_ram[(f) - host_frames])
+#undef current
+#define current host_current
+#undef smp_processor_id
+#define smp_processor_id() 0u
+#undef this_cpu
+#define this_cpu(name) percpu_##name
+#include "sched/preempt.h"
+#define hypercall_preempt_check() host_preempt()
+#endif
