@@ -82,6 +82,11 @@ struct domain {
 #define VPF_MIGRATING	(1u << 3)
 
 struct vcpu {
+	/* first, for entry code knows their places (pv/offsets.h) */
+	struct vcpu_info *info;		/* where events are flagged: shared_info, or a registered frame (mapped) */
+	struct pv_vcpu *pv;
+	bool nmi_pending, mce_pending;	/* looked at on each exit: deliver what is pending besides events */
+
 	unsigned id;
 	struct domain *domain;
 	volatile unsigned processor;	/* where it runs or ran last; scheduler's lock */
@@ -91,10 +96,8 @@ struct vcpu {
 	volatile uint32_t pause_flags;	/* VPF_*, atomic bits */
 	atomic_t pause_count;		/* vcpu_pause nesting; runnable when this, domain's and flags are all 0 */
 	struct cpu_user_regs regs;	/* while not on a CPU */
-	struct vcpu_info *info;		/* where events are flagged: shared_info, or a registered frame (mapped) */
 	mfn_t info_mfn;			/* invalid: in shared_info */
 	volatile uint32_t dirty_cpu;	/* CPU that holds its lazy state, or ~0 */
-	bool nmi_pending, mce_pending;
 	bool debugger_paused;		/* XEN_DOMCTL_gdbsx_pausevcpu */
 	uint8_t in_nmi;			/* async exception masking */
 	/* runstate */
@@ -102,7 +105,6 @@ struct vcpu {
 	uint64_t runstate_guest;	/* guest virtual address, or 0 */
 	uint64_t time_guest;		/* VCPUOP_register_vcpu_time_memory_area, or 0 */
 	/* subsystems */
-	struct pv_vcpu *pv;
 	struct sched_vcpu *sched;
 	struct evtchn_vcpu *evtchn;
 	struct vcpu_timers *timers;

@@ -97,6 +97,8 @@ void cpupool_cpu_online(unsigned cpu);
 void cpupool_domain_init(struct sched_domain *sd);
 void cpupool_domain_exit(struct sched_domain *sd);
 void vcpu_update_allowed(struct sched_vcpu *s, const cpumask_t *pool_cpus);	/* rq lock of the vCPU, or it is being made */
+/* dump.c */
+void sched_dump_init(void);
 /* guest_timer.c */
 int guest_timers_create(struct vcpu *v);
 void guest_timers_destroy(struct vcpu *v);

@@ -73,12 +73,18 @@ void rcu_quiescent(void)
 	kick_cpus(&kick);
 }
 
-/* One callback a round: each may free a whole domain. */
+/*
+ * One callback a round: each may free a whole domain. Only the exit path and the idle loop run this softirq, and the round may end
+ * in a switch of vCPU that never comes back to them: so the point is passed here.
+ */
 static void rcu_softirq(void)
 {
-	unsigned long flags = spin_lock_irqsave(&rcu.lock);
-	struct rcu_head *h = rcu.done;
+	unsigned long flags;
+	struct rcu_head *h;
 
+	rcu_quiescent();
+	flags = spin_lock_irqsave(&rcu.lock);
+	h = rcu.done;
 	if (h)
 		rcu.done = h->next;
 	if (rcu.done)

@@ -170,6 +170,7 @@ void sched_init(void)
 	domain_hooks = &hooks;
 	softirq_open(SOFTIRQ_SCHEDULE, schedule);
 	cpupool_init();
+	sched_dump_init();
 	cpu_idle_entry = ap_entry;
 	cpu_start(smp_processor_id());
 }
