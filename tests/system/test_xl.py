@@ -198,7 +198,9 @@ def test_cpupool(host):
     assert re.search(r"^Pool-0\s+1\s", host.run("xl cpupool-list"), re.M)
     host.run("xl cpupool-create 'name=\"second\"' 'cpus=[\"1\"]'")
     assert re.search(r"^second\s+1\s", host.run("xl cpupool-list"), re.M)
-    g = Guest(host, "pooled", options=['pool="second"']).create()
+    g = Guest(host, "pooled").create()
+    host.run("xl cpupool-migrate pooled second")
+    g.run("true")
     assert host.run("xl vcpu-list pooled").splitlines()[1].split()[3] == "1"
     host.run("xl cpupool-migrate pooled Pool-0")
     g.run("true")

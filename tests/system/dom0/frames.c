@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * frames: prints the host's free frames.
+ * frames CYCLES MIB: creates and destroys a domain of MIB MiB as often, through Debian's libxenctrl, then prints them.
+ * Compiled and run in dom0 by the system tests.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xenctrl.h>
+
+static int free_frames(xc_interface *xch, unsigned long *pages)
+{
+	xc_physinfo_t info = { 0 };
+
+	if (xc_physinfo(xch, &info))
+		return -1;
+	*pages = info.free_pages + info.scrub_pages;
+	return 0;
+}
+
+static int cycle(xc_interface *xch, unsigned long pages)
+{
+	struct xen_domctl_createdomain config = {
+		.flags = 0, .max_vcpus = 1, .max_evtchn_port = 1023, .max_grant_frames = 4,
+		.max_maptrack_frames = 16, .grant_opts = XEN_DOMCTL_GRANT_version(1),
+	};
+	uint32_t domid = 0;
+	xen_pfn_t *extent = calloc(pages, sizeof(*extent));
+	int rc = -1;
+
+	for (unsigned long i = 0; extent && i < pages; i++)
+		extent[i] = i;
+	if (!extent || xc_domain_create(xch, &domid, &config)) {
+		perror("create");
+		free(extent);
+		return -1;
+	}
+	if (xc_domain_setmaxmem(xch, domid, pages * 4 + 1024))
+		perror("setmaxmem");
+	else if (xc_domain_populate_physmap_exact(xch, domid, pages, 0, 0, extent))
+		perror("populate");
+	else
+		rc = 0;
+	if (xc_domain_destroy(xch, domid)) {
+		perror("destroy");
+		rc = -1;
+	}
+	free(extent);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	xc_interface *xch = xc_interface_open(NULL, NULL, 0);
+	unsigned long pages;
+
+	if (!xch)
+		return 1;
+	for (int i = 0; argc > 2 && i < atoi(argv[1]); i++)
+		if (cycle(xch, strtoul(argv[2], NULL, 0) << 8))
+			return 1;
+	if (free_frames(xch, &pages))
+		return 1;
+	printf("%lu\n", pages);
+	xc_interface_close(xch);
+	return 0;
+}

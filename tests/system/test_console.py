@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a person at the serial line sees: the demonstration, input that goes to dom0 or to the hypervisor, failures."""
+import pytest
+
+import machine
+
+
+def test_demonstration(boot):
+    """What ./dev run does: systemd in dom0, a guest with disk and network, its login prompt, a login."""
+    m = boot(init="systemd", kernel_args="anel.demo quiet", boot_timeout=300)
+    m.wait_log(r"guest login:", 400)
+    m.type("root\n")
+    m.wait_log(r"root@guest:~#", 120)
+    m.type("grep -c xvda /proc/partitions; cat /sys/hypervisor/guest_type; echo log''in-works; ls /sys/class/net\n")
+    m.wait_log(r"login-works\n(.*\n)*.*eth0", 60)
+    # Ctrl-] leaves the guest's console; dom0's own follows.
+    m.type("\x1d")
+    m.wait_log(r"dom0 login:|root@dom0", 120)
+
+
+def test_serial_input_switches(host):
+    """Three Ctrl-a give the keys to the hypervisor, three more give them back to dom0."""
+    before = len(host.log())
+    host.type("\x01\x01\x01")
+    host.wait_log(r"(?i)serial input to xen", 20, before)
+    host.type("h")
+    host.wait_log(r"(?i)key 'R'.*reboot", 20, before)
+    for key in "emrq":
+        mark = len(host.log())
+        host.type(key)
+        host.wait_log(r"\(XEN\).*\n(.*\n)*\(XEN\)", 20, mark)
+    mark = len(host.log())
+    host.type("\x01\x01\x01")
+    host.wait_log(r"(?i)serial input to dom0", 20, mark)
+    host.run("true")
+
+
+def test_reboot_key(boot):
+    m = boot()
+    m.type("\x01\x01\x01R")
+    assert m.wait_exit(60) == 0
+
+
+@pytest.mark.anel
+def test_unknown_word(boot):
+    """An unknown word on the command line is named in the log."""
+    m = boot(append="nosuchword=17", wait=False)
+    m.wait_log(r"(?i)unknown.*nosuchword", 60)
+
+
+@pytest.mark.anel
+def test_panic(boot):
+    """A panic shows registers, a trace with names, and reboots."""
+    m = boot()
+    m.type("\x01\x01\x01C")
+    m.wait_log(r"rip[ =:]+[0-9a-f]+", 60)
+    m.wait_log(r"\+0x[0-9a-f]+/0x[0-9a-f]+", 60)
+    assert m.wait_exit(90) == 0
+
+
+def test_hypervisor_watchdog_for_dom0(boot):
+    """SCHEDOP_watchdog: a dom0 that stops feeding it is rebooted."""
+    m = boot()
+    m.run("modprobe xen_wdt timeout=5; exec 3>/dev/watchdog; echo 1 >&3; sleep 6; echo 1 >&3", 30)
+    m.wait_log(r"(?i)watchdog.*fired.*domain 0", 90)
+    assert m.wait_exit(60) == 0
+
+
+def test_dom0_crash(boot):
+    """The panic of dom0's kernel ends the machine, and the log says so."""
+    m = boot(kernel_args="panic=1")
+    m.run("(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &")
+    m.wait_log(r"(?i)(hardware )?dom(ain )?0 (crashed|shutdown)", 60)
+    assert m.wait_exit(60) == 0
