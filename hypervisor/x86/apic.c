@@ -47,6 +47,7 @@
 
 #define BASE_X2APIC	(1ul << 10)
 #define BASE_ENABLE	(1ul << 11)
+#define MAX_DELTA	60000000000l	/* ns; times tsc_khz it fits 64 bits up to 300 GHz */
 #define MSR_X2APIC	0x800u
 #define MSR_TSC_DEADLINE 0x6e0u
 
@@ -240,7 +241,7 @@ void apic_timer_calibrate(void)
 static void program(void)
 {
 	s_time_t t = this_cpu(timer_deadline), w = this_cpu(watchdog_deadline), delta;
-	__uint128_t ticks;
+	uint64_t ticks;
 
 	if (w && (!t || w < t))
 		t = w;
@@ -254,13 +255,14 @@ static void program(void)
 	delta = t - now();
 	if (delta < 0)
 		delta = 0;
+	/* A deadline beyond the reach (of the counter too) fires early and is set again. */
+	if (delta > MAX_DELTA)
+		delta = MAX_DELTA;
 	if (host_cpu.tsc_deadline) {
-		ticks = (__uint128_t)(uint64_t)delta * tsc_khz / 1000000;
-		wrmsr(MSR_TSC_DEADLINE, rdtsc() + (uint64_t)ticks);
+		wrmsr(MSR_TSC_DEADLINE, rdtsc() + (uint64_t)delta * tsc_khz / 1000000);
 		return;
 	}
-	/* A deadline beyond the counter's reach fires early and is set again. */
-	ticks = ((__uint128_t)(uint64_t)delta * ticks_per_ns) >> 32;
+	ticks = (uint64_t)(((__uint128_t)(uint64_t)delta * ticks_per_ns) >> 32);
 	reg_write(REG_TIMER_INIT, ticks > ~0u ? ~0u : ticks ? (uint32_t)ticks : 1);
 }
 

@@ -25,6 +25,7 @@
 #define STORM_WINDOW	100000000l	/* ns */
 #define STORM_COUNT	100000u		/* in one window: a million a second */
 #define UNHANDLED_MAX	100u
+#define MOVE_NS		10000000l	/* longer than any CPU keeps interrupts off */
 
 unsigned nr_gsis = NR_ISA, nr_irqs;
 
@@ -253,10 +254,14 @@ int irq_set_affinity(unsigned irq, const cpumask_t *mask)
 	flags = spin_lock_irqsave(&d->lock);
 	if (!d->vector || (cpumask_test_cpu(d->cpu, mask) && cpu_online(d->cpu)))
 		goto out;
+	/* A line that has been quiet since it moved has nothing on its way to the old place any more. */
+	if (d->old_vector && now() - d->moved_at > MOVE_NS)
+		free_old_vector(d);
 	/* The messages of a block go to one CPU. */
 	rc = d->old_vector || (d->msi.block > 1 && !d->msi.msix) ? -EBUSY : vectors_alloc(mask, irq, 1, &cpu, &vector);
 	if (rc)
 		goto out;
+	d->moved_at = now();
 	d->old_cpu = d->cpu;
 	d->old_vector = d->vector;
 	d->cpu = cpu;

@@ -11,6 +11,7 @@
 #include "x86/hooks.h"
 #include "x86/io.h"
 #include "x86/mce.h"
+#include "x86/nmi.h"
 #include "x86/page.h"
 #include "x86/time.h"
 #include "x86/tsc_sync.h"
@@ -213,8 +214,7 @@ static bool start_cpu(unsigned cpu, paddr_t page, struct trampoline_args *args)
 	return true;
 }
 
-/* maxcpus 0: all. */
-void smp_boot_cpus(unsigned maxcpus)
+static void start_others(unsigned maxcpus)
 {
 	unsigned limit = maxcpus ? MIN(maxcpus, nr_cpus_possible) : nr_cpus_possible, cpu;
 	paddr_t page = find_trampoline_page();
@@ -237,6 +237,13 @@ void smp_boot_cpus(unsigned maxcpus)
 		start_cpu(cpu, page, args);
 	memset(pa_to_va(page), 0, PAGE_SIZE);
 	printk(LOG_INFO "SMP: %u CPUs online of %u\n", nr_cpus_online, acpi.nr_cpus);
+}
+
+/* maxcpus 0: all. */
+void smp_boot_cpus(unsigned maxcpus)
+{
+	start_others(maxcpus);
+	watchdog_init();
 }
 
 /* First C code of a CPU, interrupts off. */

@@ -165,6 +165,17 @@ void xstate_reset(void *area)
 		header_of(area)->xstate_bv = 3;
 }
 
+void xstate_set_legacy(void *area, const void *fxsave512)
+{
+	struct fxsave *f = area;
+
+	memcpy(area, fxsave512, FXSAVE_SIZE);
+	f->mxcsr &= mxcsr_mask;
+	f->mxcsr_mask = mxcsr_mask;
+	if (host_cpu.xsave)
+		header_of(area)->xstate_bv |= 3;
+}
+
 int xstate_sanitize(void *area)
 {
 	struct xsave_header *h = header_of(area);
