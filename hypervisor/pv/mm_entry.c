@@ -7,6 +7,7 @@
 #include "pv/mm_priv.h"
 #include "lib/rangeset.h"
 #include "mem/alloc.h"
+#include "mem/m2p.h"
 #include "x86/cpu.h"
 
 static struct rangeset *pv_mmio_ro;	/* frames of device memory that guests may map read-only only */
@@ -59,6 +60,20 @@ static int l1e_get_io(uint64_t *e, struct domain *d, struct domain *frame_owner)
 	return 0;
 }
 
+/* The M2P may be read through DOMID_XEN (XENMEM_machphys_mfn_list). It is there for good: an entry holds nothing. */
+static bool maps_m2p(uint64_t e)
+{
+	mfn_t m = pte_mfn(e);
+
+	for (unsigned i = 0; i <= max_mfn >> M2P_PIECE_SHIFT; i++) {
+		mfn_t first = m2p_piece(i);
+
+		if (!mfn_is_invalid(first) && m.n >= first.n && m.n - first.n < M2P_PIECE_FRAMES)
+			return true;
+	}
+	return false;
+}
+
 int pv_l1e_get(uint64_t *e, struct domain *d, struct domain *frame_owner)
 {
 	struct frame *f;
@@ -71,6 +86,10 @@ int pv_l1e_get(uint64_t *e, struct domain *d, struct domain *frame_owner)
 	if (rc)
 		return rc;
 	m = pte_mfn(*e);
+	if (unlikely(frame_owner == dom_xen) && maps_m2p(*e)) {
+		*e = (*e & ~PTE_CACHE) | PTE_GRANT;
+		return *e & PTE_W ? -EBUSY : 0;
+	}
 	if (unlikely(!mfn_counted(m)))
 		return l1e_get_io(e, d, frame_owner);
 	f = frame_of(m);
