@@ -2,6 +2,7 @@
 /* console_io: dom0's console, and (debug builds) other guests' lines in the log (xen/xen.h, CONSOLEIO_*). */
 #include "hypercall/dispatch.h"
 #include "hypercall/evtchn.h"
+#include "hypercall/vcpu_op.h"
 #include "pv/cpu_policy.h"
 #include "lib/panic.h"
 #include "x86/console.h"
@@ -107,4 +108,5 @@ void hypercall_init(void)
 	cpu_policy_init();
 	console_input_notify = tell_dom0_input;
 	console_ring_notify = tell_dom0_ring;
+	vcpu_info_release_hook = vcpu_info_release;
 }

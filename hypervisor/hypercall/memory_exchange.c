@@ -144,8 +144,10 @@ static int exchange_chunk(struct exchange *e, unsigned long chunk)
 		put_new(e, 1u << e->out_chunk);
 		return rc;
 	}
-	while (n--)
+	while (n--) {
+		m2p_set(frame_mfn(e->in[n]), M2P_INVALID);
 		frames_free(e->in[n], 0, true);
+	}
 	return hand_out(e, chunk);
 }
 

@@ -174,12 +174,15 @@ static long op_register_info(struct hypercall *h, struct vcpu *v)
 
 void vcpu_info_release(struct vcpu *v)
 {
+	struct vcpu_info *old = v->info;
 	struct frame *f;
 
 	if (mfn_is_invalid(v->info_mfn))
 		return;
 	f = frame_of(v->info_mfn);
-	v->info_mfn = INVALID_MFN;
+	vcpu_info_reset(v);
+	if (v->id < XEN_LEGACY_MAX_VCPUS)
+		*v->info = *old;
 	pv_type_put(f);
 	frame_put(f);
 }

@@ -10,6 +10,6 @@ bool vcpu_has_info(const struct vcpu *v);
 int vcpu_load_context(struct vcpu *v, const struct vcpu_guest_context *ctxt);
 /* Makes an NMI pending for v. Any context. */
 void vcpu_send_nmi(struct vcpu *v);
-/* Gives back the page of a registered vcpu_info; the vCPU never runs again. */
+/* vcpu_info_release_hook (domain/domain.h): gives back the page of a registered vcpu_info of a vCPU that does not run. */
 void vcpu_info_release(struct vcpu *v);
 #endif

@@ -147,6 +147,19 @@ bool cpu_policy_has(const struct cpu_policy *p, unsigned f)
 	return at && *at >> (f % 32) & 1;
 }
 
+uint32_t cpu_policy_xsave_bytes(const struct cpu_policy *p, uint64_t mask)
+{
+	uint32_t size = XSAVE_MIN_BYTES;
+
+	for (unsigned s = 2; s < 63; s++) {
+		const xen_cpuid_leaf_t *l = mask >> s & 1 ? cpu_policy_find(p, 0xd, s) : NULL;
+
+		if (l)
+			size = MAX(size, l->a + l->b);
+	}
+	return size;
+}
+
 static void set_words(struct cpu_policy *p, const uint32_t words[FEATURESET_WORDS])
 {
 	for (unsigned w = 0; w < FEATURESET_WORDS; w++) {
@@ -169,7 +182,7 @@ static void settle_xstate(struct cpu_policy *p)
 {
 	const uint64_t avx512 = 0xe0;
 	uint64_t mask = 3;
-	uint32_t size = 576;
+	uint32_t size = XSAVE_MIN_BYTES;
 	xen_cpuid_leaf_t *main_leaf = find(p, LEAF_XSTATE, 0);
 
 	if (!main_leaf)
@@ -198,7 +211,7 @@ static void settle_xstate(struct cpu_policy *p)
 		size = MAX(size, h->a + h->b);
 	}
 	main_leaf->a = mask;
-	main_leaf->b = 576;		/* dynamic: pv/cpuid.c */
+	main_leaf->b = XSAVE_MIN_BYTES;	/* dynamic: pv/cpuid.c */
 	main_leaf->c = size;
 	main_leaf->d = mask >> 32;
 	main_leaf = find(p, LEAF_XSTATE, 1);
@@ -253,6 +266,8 @@ static void settle(struct cpu_policy *p, const uint32_t max[FEATURESET_WORDS])
 	cpu_policy_featureset(p, words);
 	for (unsigned w = 0; w < FEATURESET_WORDS; w++)
 		words[w] &= max[w];
+	if (host_cpu.amd)	/* SYSENTER is no 64-bit instruction there */
+		words[0] &= ~(1u << XEN_X86_FEATURE_SEP);
 	cpu_features_settle(words);
 	set_words(p, words);
 	for (unsigned i = 0; i < ARRAY_SIZE(hidden); i++)
@@ -267,7 +282,7 @@ static void settle(struct cpu_policy *p, const uint32_t max[FEATURESET_WORDS])
 		l->a = l->b = l->c = 0;
 	l = find(p, EXT + 8, 0);
 	if (l) {
-		l->a &= 0x0000ffff;
+		l->a &= 0xffff;
 		l->d = 0;
 	}
 	if (host_cpu.amd)

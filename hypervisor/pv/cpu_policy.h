@@ -17,6 +17,7 @@
 #define FEATURESET_WORDS 19u		/* xen/arch-x86/cpufeatureset.h */
 #define POLICY_MAX_BASIC 0xdu
 #define POLICY_MAX_EXT 0x80000021u
+#define XSAVE_MIN_BYTES 576u		/* legacy area and header */
 
 struct cpu_policy {
 	unsigned nr;
@@ -32,6 +33,8 @@ const struct cpu_policy *cpu_policy_of(const struct domain *d);
 /* The words of xen/arch-x86/cpufeatureset.h in policy p. */
 void cpu_policy_featureset(const struct cpu_policy *p, uint32_t words[FEATURESET_WORDS]);
 bool cpu_policy_has(const struct cpu_policy *p, unsigned feature);	/* XEN_X86_FEATURE_* */
+/* Bytes of the extended states that XCR0 = mask enables, in the standard format. */
+uint32_t cpu_policy_xsave_bytes(const struct cpu_policy *p, uint64_t mask);
 /*
  * Lays 'n' leaves over the policy of d (the rest stays) and takes out what PV guests cannot have. d is paused and not current.
  * -ENOMEM; -ERANGE: no such leaf, *bad_leaf and *bad_sub say which; -EINVAL, the same: more leaves than the host has.

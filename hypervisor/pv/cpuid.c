@@ -15,7 +15,6 @@
 
 #define CR4_OSXSAVE (1u << 18)
 #define OSXSAVE_BIT (1u << (XEN_X86_FEATURE_OSXSAVE % 32))
-#define XSAVE_LEGACY_BYTES 576
 #define TSC_MODE_NEVER_EMULATE_PVRDTSCP 3
 #define HYPERCALL_MSR 0x40000000u
 
@@ -80,20 +79,6 @@ static void xen_leaf(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4
 	}
 }
 
-/* Bytes of the states that XCR0 = mask enables, in the standard format. */
-static uint32_t xsave_bytes(const struct cpu_policy *p, uint64_t mask)
-{
-	uint32_t size = XSAVE_LEGACY_BYTES;
-
-	for (unsigned s = 2; s < 63; s++) {
-		const xen_cpuid_leaf_t *l = mask >> s & 1 ? cpu_policy_find(p, 0xd, s) : NULL;
-
-		if (l)
-			size = MAX(size, l->a + l->b);
-	}
-	return size;
-}
-
 /*
  * The guest's own CR4 says whether OSXSAVE shows. A guest kernel that asks by the prefix sees the host's too: kernels have relied on it
  * since 2010, and the oracle does the same.
@@ -114,6 +99,9 @@ static void dynamic(struct vcpu *v, const struct cpu_policy *p, uint32_t leaf, u
 		if (shows_osxsave(v, p))
 			out[2] |= OSXSAVE_BIT;
 		break;
+	case 0x80000008u:	/* a PV guest's linear addresses have 48 bits whatever the CPU can do */
+		out[0] = (out[0] & ~0xff00u) | 48 << 8;
+		break;
 	case 0xb:
 		if (cpu_policy_has(p, XEN_X86_FEATURE_X2APIC)) {
 			out[2] |= sub & 0xff;
@@ -122,7 +110,7 @@ static void dynamic(struct vcpu *v, const struct cpu_policy *p, uint32_t leaf, u
 		break;
 	case 0xd:
 		if (sub == 0 && cpu_policy_has(p, XEN_X86_FEATURE_XSAVE))
-			out[1] = xsave_bytes(p, v->xcr0);
+			out[1] = cpu_policy_xsave_bytes(p, v->xcr0);
 		break;
 	}
 }
