@@ -21,7 +21,7 @@ extern uint64_t boot_l4[512];
 /* Command line in Xen's words (docs/command-line.md). Typed parameters register in a table of boot/cmdline.c's section. */
 struct boot_param { const char *name; void (*parse)(const char *value); const char *help; };
 #define BOOT_PARAM(id, pname, fn, help_text) \
-	static const struct boot_param __section(".boot_params") __attribute__((used)) boot_param_##id = { pname, fn, help_text }
+	static const struct boot_param __section(".boot_params") __attribute__((used, aligned(8))) boot_param_##id = { pname, fn, help_text }
 void cmdline_parse(const char *line);	/* names an unknown word in the log */
 /* For parse functions: "", "on", "yes", "true", "1" are true; *ok false where it is neither */
 bool cmdline_bool(const char *value, bool *ok);

@@ -8,6 +8,11 @@
 #include <stdbool.h>
 #include <stdarg.h>
 
+#if !__STDC_HOSTED__
+/* One image, no dynamic linking: without this, position-independent code reads each extern's address from a table. */
+#pragma GCC visibility push(hidden)
+#endif
+
 typedef int64_t s_time_t;	/* nanoseconds of system time */
 typedef uint64_t paddr_t;	/* machine (host-physical) byte address */
 

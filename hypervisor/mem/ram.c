@@ -8,7 +8,7 @@ struct ram_list ram_all, ram_usable;
 
 bool ram_next(const struct ram_list *l, uint64_t from, uint64_t to, struct ram_range *out)
 {
-	for (unsigned i = 0; i < l->nr && l->r[i].start < to; i++) {
+	for (unsigned i = 0; from < to && i < l->nr && l->r[i].start < to; i++) {
 		if (l->r[i].end <= from)
 			continue;
 		out->start = MAX(l->r[i].start, from);

@@ -13,7 +13,7 @@
 #include "lib/panic.h"
 #include "lib/string.h"
 
-static bool fetch(struct insn *i)
+static bool fetch(struct emul *i)
 {
 	/* An instruction near the end of a page may have nothing after it: take what is there. */
 	size_t left = guest_copy_in(i->bytes, (const void *)i->regs->rip, sizeof(i->bytes));
@@ -30,7 +30,7 @@ static bool fetch(struct insn *i)
 	return true;
 }
 
-bool insn_byte(struct insn *i, uint8_t *b)
+bool emul_byte(struct emul *i, uint8_t *b)
 {
 	if (i->pos >= i->have)
 		return false;
@@ -38,7 +38,7 @@ bool insn_byte(struct insn *i, uint8_t *b)
 	return true;
 }
 
-uint64_t *insn_reg(struct insn *i, unsigned nr)
+uint64_t *emul_reg(struct emul *i, unsigned nr)
 {
 	struct cpu_user_regs *r = i->regs;
 	uint64_t *const map[16] = { &r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi, &r->rdi,
@@ -48,9 +48,9 @@ uint64_t *insn_reg(struct insn *i, unsigned nr)
 }
 
 /* Takes prefixes; leaves the opcode's first byte in *op. */
-static bool decode_prefixes(struct insn *i, uint8_t *op)
+static bool decode_prefixes(struct emul *i, uint8_t *op)
 {
-	while (insn_byte(i, op)) {
+	while (emul_byte(i, op)) {
 		switch (*op) {
 		case 0x66: i->opsize16 = true; break;
 		case 0x67: i->addr32 = true; break;
@@ -62,7 +62,7 @@ static bool decode_prefixes(struct insn *i, uint8_t *op)
 		case 0xf0: break;
 		case 0x40 ... 0x4f:
 			i->rex = *op;
-			return insn_byte(i, op);
+			return emul_byte(i, op);
 		default:
 			return true;
 		}
@@ -70,12 +70,12 @@ static bool decode_prefixes(struct insn *i, uint8_t *op)
 	return false;
 }
 
-static enum emul_result read_cr(struct insn *i)
+static enum emul_result read_cr(struct emul *i)
 {
 	struct pv_vcpu *pv = current->pv;
-	uint64_t *reg = insn_reg(i, insn_rm_field(i));
+	uint64_t *reg = emul_reg(i, emul_rm_field(i));
 
-	switch (insn_reg_field(i)) {
+	switch (emul_reg_field(i)) {
 	case 0:
 		*reg = pv->cr0_guest;
 		return EMUL_DONE;
@@ -95,13 +95,13 @@ static enum emul_result read_cr(struct insn *i)
 /* What a guest may switch in its CR4; the others must keep the value that it reads. TSD, DE and OSXSAVE come and go. */
 #define CR4_GUEST_OWN (1ul << 2 | 1ul << 3 | 1ul << 18)
 
-static enum emul_result write_cr(struct insn *i)
+static enum emul_result write_cr(struct emul *i)
 {
 	struct vcpu *v = current;
 	struct pv_vcpu *pv = v->pv;
-	uint64_t val = *insn_reg(i, insn_rm_field(i));
+	uint64_t val = *emul_reg(i, emul_rm_field(i));
 
-	switch (insn_reg_field(i)) {
+	switch (emul_reg_field(i)) {
 	case 0:
 		if ((val ^ pv->cr0_guest) & ~8ul)
 			return EMUL_FAIL;
@@ -126,11 +126,11 @@ static enum emul_result write_cr(struct insn *i)
 	return EMUL_FAIL;
 }
 
-static enum emul_result move_dr(struct insn *i, bool write)
+static enum emul_result move_dr(struct emul *i, bool write)
 {
 	struct vcpu *v = current;
-	uint64_t *reg = insn_reg(i, insn_rm_field(i));
-	unsigned dr = insn_reg_field(i);
+	uint64_t *reg = emul_reg(i, emul_rm_field(i));
+	unsigned dr = emul_reg_field(i);
 
 	if (dr > 7)
 		return EMUL_FAIL;
@@ -140,7 +140,7 @@ static enum emul_result move_dr(struct insn *i, bool write)
 	return EMUL_DONE;
 }
 
-static enum emul_result xsetbv(struct insn *i)
+static enum emul_result xsetbv(struct emul *i)
 {
 	struct vcpu *v = current;
 	uint64_t val = (uint32_t)i->regs->rax | i->regs->rdx << 32;
@@ -153,7 +153,7 @@ static enum emul_result xsetbv(struct insn *i)
 	return EMUL_DONE;
 }
 
-static enum emul_result group_0f01(struct insn *i)
+static enum emul_result group_0f01(struct emul *i)
 {
 	switch (i->modrm) {
 	case 0xd0:	/* xgetbv */
@@ -175,12 +175,12 @@ static enum emul_result group_0f01(struct insn *i)
 	return EMUL_FAIL;
 }
 
-static enum emul_result two_byte(struct insn *i)
+static enum emul_result two_byte(struct emul *i)
 {
 	struct cpu_user_regs *r = i->regs;
 	uint8_t op;
 
-	if (!insn_byte(i, &op))
+	if (!emul_byte(i, &op))
 		return EMUL_FAIL;
 	switch (op) {
 	case 0x06:
@@ -215,7 +215,7 @@ static enum emul_result two_byte(struct insn *i)
 		return EMUL_DONE;
 	}
 	}
-	if (!insn_byte(i, &i->modrm))
+	if (!emul_byte(i, &i->modrm))
 		return EMUL_FAIL;
 	switch (op) {
 	case 0x01: return group_0f01(i);
@@ -227,7 +227,7 @@ static enum emul_result two_byte(struct insn *i)
 	return EMUL_FAIL;
 }
 
-static enum emul_result one_byte(struct insn *i, uint8_t op)
+static enum emul_result one_byte(struct emul *i, uint8_t op)
 {
 	switch (op) {
 	case 0x6c ... 0x6f:
@@ -251,7 +251,7 @@ static bool user_may(uint8_t op)	/* what iopl or the I/O bitmap may open to the 
 
 bool pv_emulate_privileged(struct cpu_user_regs *regs)
 {
-	struct insn i = { .regs = regs };
+	struct emul i = { .regs = regs };
 	enum emul_result res;
 	uint8_t op;
 

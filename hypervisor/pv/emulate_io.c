@@ -80,7 +80,7 @@ static void guest_out(struct vcpu *v, uint16_t port, unsigned size, uint32_t val
 		port_out(port, size, val);
 }
 
-enum emul_result emul_in_out(struct insn *i, uint8_t op)
+enum emul_result emul_in_out(struct emul *i, uint8_t op)
 {
 	struct vcpu *v = current;
 	unsigned size = op & 1 ? (i->opsize16 ? 2 : 4) : 1;
@@ -90,7 +90,7 @@ enum emul_result emul_in_out(struct insn *i, uint8_t op)
 	if (!(op & 8)) {
 		uint8_t imm;
 
-		if (!insn_byte(i, &imm))
+		if (!emul_byte(i, &imm))
 			return EMUL_FAIL;
 		port = imm;
 	}
@@ -107,7 +107,7 @@ enum emul_result emul_in_out(struct insn *i, uint8_t op)
 }
 
 /* A repeated one is done in batches; it is restarted at the same rip for the rest. */
-enum emul_result emul_ins_outs(struct insn *i, uint8_t op)
+enum emul_result emul_ins_outs(struct emul *i, uint8_t op)
 {
 	struct vcpu *v = current;
 	struct cpu_user_regs *r = i->regs;

@@ -100,7 +100,7 @@ int pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 	return -EFAULT;
 }
 
-enum emul_result emul_rdmsr(struct insn *i)
+enum emul_result emul_rdmsr(struct emul *i)
 {
 	uint64_t val;
 
@@ -111,7 +111,7 @@ enum emul_result emul_rdmsr(struct insn *i)
 	return EMUL_DONE;
 }
 
-enum emul_result emul_wrmsr(struct insn *i)
+enum emul_result emul_wrmsr(struct emul *i)
 {
 	uint64_t val = (uint32_t)i->regs->rax | i->regs->rdx << 32;
 

@@ -147,3 +147,20 @@ struct frame *pv_l1_of(struct vcpu *v, uint64_t addr)
 	pv_walk(v, addr, &m);
 	return pv_frame_get(m, v->domain);
 }
+
+int pv_pin_initial_root(struct domain *d, mfn_t root)
+{
+	struct frame *f = pv_frame_get(root, d);
+	int rc;
+
+	if (!f)
+		return -EINVAL;
+	rc = pv_type_get(f, FTYPE_L4, d, false);
+	if (rc) {
+		pv_put_failed(f);
+		return rc;
+	}
+	/* The pin keeps both references, until the kernel unpins what it was started on. */
+	__atomic_fetch_or(&f->type, FTYPE_PINNED, __ATOMIC_SEQ_CST);
+	return 0;
+}

@@ -17,10 +17,10 @@
 #define CPUINFO_current	208
 #define CPUINFO_percpu_offset 216
 #define CPUINFO_scratch	232
-#define VCPU_info	232
-#define VCPU_async	252		/* nmi_pending, mce_pending */
-#define VCPU_pv		320
-#define PVCPU_kernel_mode 4312
+#define VCPU_info	0
+#define VCPU_async	16		/* nmi_pending, mce_pending */
+#define VCPU_pv		8
+#define PVCPU_kernel_mode 0
 #define TRAP_SYSCALL	0x100		/* entry_vector flag: rcx and r11 need not be kept, sysret will do */
 #define SEL_CS64	0xe033
 #define SEL_CS32	0xe023

@@ -15,6 +15,7 @@
 #define TBF_INTERRUPT	8u	/* deliver with event delivery masked */
 
 struct pv_vcpu {
+	bool kernel_mode;		/* which of the two roots, and of the two GS bases, is in force */
 	struct trap_info trap_table[256];
 	uint64_t gdt_mfn[GDT_GUEST_FRAMES]; unsigned gdt_ents;	/* each frame holds a FTYPE_SEGDESC reference */
 	uint64_t ldt_base; unsigned ldt_ents;	/* mapped on first use: shadow window after the GDT's */
@@ -24,7 +25,6 @@ struct pv_vcpu {
 	uint64_t sysenter_callback_eip, syscall32_callback_eip; uint16_t sysenter_callback_cs, syscall32_callback_cs;
 	bool syscall_disables_events, failsafe_disables_events, sysenter_disables_events, syscall32_disables_events;
 	uint64_t nmi_callback_eip;
-	bool kernel_mode;		/* which of the two roots, and of the two GS bases, is in force */
 	uint64_t fs_base, gs_base_kernel, gs_base_user;	/* while not on a CPU */
 	uint64_t cr0_guest, cr4_guest;	/* what the guest believes */
 	uint64_t dr[8]; bool dr_loaded;	/* DR7 with breakpoints is in the CPU */
