@@ -3,12 +3,14 @@
  * Event channels: ports and their buckets, send, close, reset, and the table of EVTCHNOP_* (xen/event_channel.h).
  * How bindings are made is in evtchn_bind.c; how a pending event reaches the guest in evtchn_2l.c and evtchn_fifo.c.
  */
+#include "hypercall/dispatch.h"
 #include "hypercall/evtchn_priv.h"
 #include "hypercall/gnttab.h"
 #include "hypercall/pirq.h"
 #include "mem/heap.h"
 #include "sched/sched.h"
 #include "x86/console.h"
+#include <xen/domctl.h>
 
 /* ---- delivery ---- */
 
@@ -468,6 +470,7 @@ static void notify_domain_free(struct domain *d)
 	gnttab_domain_destroy(d);
 	pirq_domain_destroy(d);
 	evtchn_domain_free(d);
+	domain_services_free(d);
 }
 
 static int notify_domain_create(struct domain *d, const struct xen_domctl_createdomain *config)
@@ -495,6 +498,7 @@ static int notify_domain_dying(struct domain *d)
 	if (err)
 		return err;
 	pirq_domain_dying(d);
+	domain_services_dying(d);
 	return gnttab_release_mappings(d);
 }
 

@@ -352,7 +352,6 @@ int pirq_bind_port(struct domain *d, unsigned pirq, uint32_t port, struct vcpu *
 	WRITE_ONCE(p->port, port);
 	if (pd->eoi_map && p->needs_eoi)
 		set_bit(p->number, pd->eoi_map);
-	aim(p);
 	err = irq_guest_bind(p->irq, p, share);
 	if (err) {
 		WRITE_ONCE(p->port, 0);
@@ -360,6 +359,7 @@ int pirq_bind_port(struct domain *d, unsigned pirq, uint32_t port, struct vcpu *
 			clear_bit(p->number, pd->eoi_map);
 	} else {
 		list_add_tail(&p->bound, &pd->bound);
+		aim(p);
 	}
 out:
 	spin_unlock_irqrestore(&pd->lock, flags);

@@ -21,6 +21,7 @@ bool host_preempt(void);
 #define m2p_table host_m2p
 #define pa_to_va(pa) ((void *)&host_ram[(pa) >> PAGE_SHIFT][(pa) & ~PAGE_MASK])
 #define mfn_to_va(m) ((void *)host_ram[(m).n])
+#define va_to_mfn(va) MFN(((uintptr_t)(va) - (uintptr_t)host_ram) >> PAGE_SHIFT)
 #define frame_of(m) (&host_frames[(m).n])
 #define frame_mfn(f) MFN((uint64_t)((f) - host_frames))
 #define frame_va(f) ((void *)host_ram[(f) - host_frames])
@@ -32,4 +33,9 @@ bool host_preempt(void);
 #define this_cpu(name) percpu_##name
 #include "sched/preempt.h"
 #define hypercall_preempt_check() host_preempt()
+/* No interrupts here, and no right to turn them off. */
+#define irq_save() 0ul
+#define irq_restore(f) ((void)(f))
+#define spin_lock_irqsave(l) (spin_lock(l), 0ul)
+#define spin_unlock_irqrestore(l, f) ((void)(f), spin_unlock(l))
 #endif
