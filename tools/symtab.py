@@ -65,8 +65,8 @@ def check(image, table):
     base = int(re.search(r"\.base = (0x[0-9a-f]+)", text).group(1), 16)
     offsets = re.search(r"offsets\[\] = \{(.*?)\};", text, re.S).group(1)
     names = re.findall(r'^\t"([^"]+)\\0"', text, re.M)
-    had = {n: base + int(o, 16) for n, o in zip(names, re.findall(r"0x[0-9a-f]+|\b0\b", offsets))}
-    moved = [n for a, n in functions(image)[0] if had.get(n, a) != a]
+    had = {(base + int(o, 16), n) for n, o in zip(names, re.findall(r"0x[0-9a-f]+|\b0\b", offsets))}
+    moved = [n for a, n in functions(image)[0] if (a, n) not in had]    # static functions may share a name
     if moved:
         sys.exit("symtab: the table moved the code (%d functions, first %s): the linker script must place "
                  ".rodata after .text" % (len(moved), moved[0]))

@@ -32,6 +32,7 @@ static DEFINE_SPINLOCK(console_lock);
 static char early_ring[RING_EARLY];
 static char *ring = early_ring;
 static uint32_t ring_size = RING_EARLY, ring_start, ring_end;	/* free-running byte counts */
+static uint32_t ring_panic;	/* ring_end when a panic began */
 static bool at_line_start = true;
 static char format_buf[LINE_MAX];
 
@@ -347,6 +348,7 @@ void console_deferred(void)
 void console_flush_sync(void)
 {
 	console_broken = true;
+	ring_panic = ring_end;
 	screen_take_back();
 	for (unsigned i = 0; i < ARRAY_SIZE(all_sinks); i++)
 		if (sink_on[i] && all_sinks[i]->sync)
@@ -355,10 +357,15 @@ void console_flush_sync(void)
 
 void console_show_tail(size_t bytes)
 {
-	uint32_t from = ring_end - ring_start > bytes ? ring_end - (uint32_t)bytes : ring_start;
+	uint32_t end = console_broken ? ring_panic : ring_end, from = ring_start;
 
-	while (from != ring_end && ring[from & (ring_size - 1)] != '\n')
-		from++;
-	for (; from != ring_end; from++)
+	if (end - ring_start > ring_size)
+		return;		/* the panic itself has filled the ring */
+	if (end - from > bytes) {
+		from = end - (uint32_t)bytes;
+		while (from != end && ring[from++ & (ring_size - 1)] != '\n')
+			;
+	}
+	for (; from != end; from++)
 		sinks_write(&ring[from & (ring_size - 1)], 1);
 }

@@ -21,5 +21,5 @@ void keyhandler_register(char key, void (*fn)(char key), const char *desc);
 void keyhandler_run(char key);		/* sysctl debug_keys */
 void console_set_loglevel(int lower, int upper, bool guest);
 void console_flush_sync(void);	/* panic: breaks locks, from now on polled */
-void console_show_tail(size_t bytes);	/* panic: the last of the ring once more, to the devices only */
+void console_show_tail(size_t bytes);	/* the last of the ring (of what was before a panic) again, to the devices only */
 #endif

@@ -116,7 +116,6 @@ static void enter_panic(void)
 static void die(const struct cpu_user_regs *regs, uint64_t rsp, uint64_t rip, const char *reason) __noreturn;
 static void die(const struct cpu_user_regs *regs, uint64_t rsp, uint64_t rip, const char *reason)
 {
-	printk(LOG_ERR "\n");
 	printk(LOG_ERR "****************************************\n");
 	printk(LOG_ERR "Panic on CPU %u:\n", smp_processor_id());
 	printk(LOG_ERR "%s\n", reason);
