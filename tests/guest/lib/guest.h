@@ -88,7 +88,7 @@ const char *strstr(const char *hay, const char *needle);
 extern struct start_info *start_info;
 extern struct shared_info *shared;	/* mapped by the library before the first case */
 extern u64 boot_regs[15];		/* rax rbx rcx rdx rsi rdi rbp rsp cs ss ds es fs gs rflags */
-extern char _image_start[], _image_end[], hypercall_page[];
+extern char _image_start[], _core_end[], _image_end[], hypercall_page[];
 bool is_dom0(void);
 /* Is the host Xen itself? Only for skipping what Xen cannot do on this machine and others must. */
 bool host_is_xen(void);

@@ -7,8 +7,8 @@ struct start_info *start_info;
 struct shared_info *shared;
 extern const struct test_case _cases_start[], _cases_end[];
 
-static char shared_page[PAGE_SIZE] __attribute__((aligned(4096)));
-static char console_page[PAGE_SIZE] __attribute__((aligned(4096)));
+char shared_page[PAGE_SIZE] __attribute__((aligned(4096)));
+char console_page[PAGE_SIZE] __attribute__((aligned(4096)));
 static enum { SUCCESS, SKIP, FAILURE, ERROR } verdict;
 static unsigned complaints;
 static const struct test_case *current;

@@ -3,9 +3,9 @@
 #include "guest.h"
 
 #define POOL_PAGES 384
-static char pool[POOL_PAGES][PAGE_SIZE] __attribute__((aligned(4096)));
+static char pool[POOL_PAGES][PAGE_SIZE] __attribute__((aligned(4096), section(".bss.big")));
 static bool pool_used[POOL_PAGES];
-static char window_area[512 * 4096] __attribute__((aligned(1 << 21)));
+static char window_area[512 * 4096] __attribute__((aligned(1 << 21), section(".bss.big")));
 void case_abort(void) __attribute__((noreturn));
 
 long hypercall(unsigned nr, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
