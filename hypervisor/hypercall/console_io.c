@@ -5,6 +5,7 @@
 #include "hypercall/vcpu_op.h"
 #include "pv/cpu_policy.h"
 #include "lib/panic.h"
+#include "sched/softirq.h"
 #include "x86/console.h"
 
 #define CHUNK 128
@@ -103,9 +104,17 @@ static void tell_dom0_ring(void)
 		virq_global(dom0, VIRQ_CON_RING);
 }
 
+/* Typed characters and new messages are dealt with in a softirq of the CPU that saw them. */
+static void defer_console_work(void)
+{
+	softirq_raise(SOFTIRQ_KEY);
+}
+
 void hypercall_init(void)
 {
 	cpu_policy_init();
+	softirq_open(SOFTIRQ_KEY, console_deferred);
+	console_defer = defer_console_work;
 	console_input_notify = tell_dom0_input;
 	console_ring_notify = tell_dom0_ring;
 	vcpu_info_release_hook = vcpu_info_release;
