@@ -5,9 +5,10 @@
  */
 #include "pv/mm.h"
 #include "pv/offsets.h"
+#include "x86/quirks.h"
 #include "x86/traps.h"
 #include "gmem/guest_access.h"
-#include "lib/string.h"
+#include "lib/panic.h"
 
 static const uint32_t has_error_code = 1u << TRAP_DF | 1u << TRAP_TS | 1u << TRAP_NP | 1u << TRAP_SS | 1u << TRAP_GP |
 	1u << TRAP_PF | 1u << TRAP_AC;
@@ -31,6 +32,20 @@ void pv_inject_exception(uint8_t vector, uint32_t error_code)
 	pv_bounce(regs, ti->address, flags, error_code);
 }
 
+/* For the log of a page fault that nobody handles: the entries that lead to the address. */
+static void show_walk(const struct vcpu *v, uint64_t addr)
+{
+	uint64_t e = read_cr3();
+
+	for (int level = 4; level; level--) {
+		e = ((const uint64_t *)mfn_to_va(pte_mfn(e)))[(addr >> (3 + 9 * level)) & 511];
+		printk(LOG_ERR "d%uv%u: L%d entry for %016lx: %016lx\n", v->domain->id, v->id, level, (unsigned long)addr,
+		       (unsigned long)e);
+		if ((e & (PTE_P | PTE_PS)) != PTE_P || !mfn_valid(pte_mfn(e)))
+			return;
+	}
+}
+
 void pv_inject_page_fault(uint32_t error_code, uint64_t addr)
 {
 	struct vcpu *v = current;
@@ -38,6 +53,8 @@ void pv_inject_page_fault(uint32_t error_code, uint64_t addr)
 	v->info->arch.cr2 = addr;
 	if (guest_kernel_mode(v))
 		error_code &= ~PFEC_U;
+	if (unlikely(!v->pv->trap_table[TRAP_PF].address))
+		show_walk(v, addr);
 	pv_inject_exception(TRAP_PF, error_code);
 }
 
@@ -56,6 +73,8 @@ static void page_fault(struct vcpu *v, struct cpu_user_regs *regs)
 				return;
 			addr = v->pv->ldt_base + (addr - ldt);
 		}
+	} else if (unlikely((ec & (PFEC_P | PFEC_U)) == PFEC_P) && quirk_smap_ring3(ec)) {
+		return;
 	} else if ((ec & (PFEC_P | PFEC_W)) == (PFEC_P | PFEC_W) && !(ec & PFEC_RSVD) && guest_kernel_mode(v)) {
 		if (pv_ptwr_fault(v, addr, regs))
 			return;
