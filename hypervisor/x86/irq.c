@@ -11,6 +11,7 @@
 #include "x86/acpi.h"
 #include "x86/apic.h"
 #include "x86/cpu_setup.h"
+#include "x86/desc.h"
 #include "x86/hooks.h"
 #include "x86/io.h"
 #include "x86/ipi.h"
@@ -19,6 +20,7 @@
 #include "lib/panic.h"
 
 #define NR_ISA		16u
+#define STACK_RESERVE	2048u
 #define MSI_MIN		256u
 #define MSI_PER_CPU	32u
 #define IRQ_LIMIT	8192u
@@ -424,12 +426,23 @@ static void legacy_vector(unsigned vector)
 		printk(LOG_DEBUG "CPU%u: spurious interrupt of the 8259 (line %u)\n", smp_processor_id(), vector - VECTOR_PIC);
 }
 
+/* There is no guard page below the stack: what comes near the NMI and #DB stacks ends here, before it does harm. */
+static void check_stack(const struct cpu_user_regs *regs)
+{
+	uint64_t room = regs->rsp - ((uint64_t)cpu_info() & ~(STACK_SIZE - 1));
+
+	if (unlikely(room < IST_PAGES * PAGE_SIZE + STACK_RESERVE))
+		panic("CPU%u: stack nearly used up: %ld bytes left", smp_processor_id(), (long)(room - IST_PAGES * PAGE_SIZE));
+}
+
 /* All vectors from 32 on but 0x80; called by entry.S with interrupts off. */
 void do_irq(struct cpu_user_regs *regs);
 void do_irq(struct cpu_user_regs *regs)
 {
 	unsigned vector = regs->entry_vector;
 
+	if (!guest_mode(regs))
+		check_stack(regs);
 	switch (vector) {
 	case VECTOR_DYNAMIC_FIRST ... VECTOR_DYNAMIC_LAST:
 		line_interrupt(vector);
