@@ -235,6 +235,12 @@ static enum emul_result one_byte(struct emul *i, uint8_t op)
 	case 0xe4 ... 0xe7:
 	case 0xec ... 0xef:
 		return emul_in_out(i, op);
+	case 0xfa:	/* cli, sti: without effect, as in Xen: a POPF that followed could not be seen */
+	case 0xfb:
+		return current->pv->iopl >= 1 ? EMUL_DONE : EMUL_FAIL;
+	case 0xfa:	/* cli, sti: nothing, for a popf that undoes a cli would not trap; refused without I/O privilege */
+	case 0xfb:
+		return current->pv->iopl >= (guest_kernel_mode(current) ? 1 : 3) ? EMUL_DONE : EMUL_FAIL;
 	case 0xf4:	/* hlt */
 		i->regs->rip += i->pos;		/* before it blocks: its event frame must name the next instruction */
 		vcpu_block();
@@ -246,7 +252,8 @@ static enum emul_result one_byte(struct emul *i, uint8_t op)
 
 static bool user_may(uint8_t op)	/* what iopl or the I/O bitmap may open to the guest's user too */
 {
-	return (op >= 0x6c && op <= 0x6f) || (op >= 0xe4 && op <= 0xe7) || (op >= 0xec && op <= 0xef);
+	return (op >= 0x6c && op <= 0x6f) || (op >= 0xe4 && op <= 0xe7) || (op >= 0xec && op <= 0xef) ||
+		op == 0xfa || op == 0xfb;
 }
 
 bool pv_emulate_privileged(struct cpu_user_regs *regs)
