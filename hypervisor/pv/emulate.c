@@ -235,9 +235,6 @@ static enum emul_result one_byte(struct emul *i, uint8_t op)
 	case 0xe4 ... 0xe7:
 	case 0xec ... 0xef:
 		return emul_in_out(i, op);
-	case 0xfa:	/* cli, sti: without effect, as in Xen: a POPF that followed could not be seen */
-	case 0xfb:
-		return current->pv->iopl >= 1 ? EMUL_DONE : EMUL_FAIL;
 	case 0xfa:	/* cli, sti: nothing, for a popf that undoes a cli would not trap; refused without I/O privilege */
 	case 0xfb:
 		return current->pv->iopl >= (guest_kernel_mode(current) ? 1 : 3) ? EMUL_DONE : EMUL_FAIL;
