@@ -6,6 +6,8 @@
  *   pseudo-physical frames:  the same order, then the initrd (not mapped: MOD_START_PFN), then the p2m list and the tables that map
  *                            it at INIT_P2M, then the rest
  *
+ * A kernel without the note MOD_START_PFN finds the initrd, one without INIT_P2M the p2m list, mapped after the kernel.
+ *
  * The tables are written raw, with themselves mapped read-only, and then become page tables like any other: by validation.
  */
 #include "pv/dom0_build.h"
@@ -35,6 +37,7 @@ struct build {
 	/* in frames */
 	uint64_t kernel_pages, si_pfn, pt_pfn, pt_pages, stack_pfn, initrd_pfn, initrd_pages, p2m_pfn, p2m_list_pages, p2m_pages;
 	uint64_t p2m_virt;
+	bool initrd_mapped, p2m_mapped;
 	uint64_t next_pt;	/* allocation of table frames, as pfn */
 	uint64_t root_mfn;
 };
@@ -94,6 +97,25 @@ static uint64_t tables_for(uint64_t va, uint64_t end)
 	return n;
 }
 
+/* What the kernel finds by frame number, or at an address of its own: after all that is mapped at VIRT_BASE. */
+static void place_unmapped(struct build *b)
+{
+	uint64_t pfn = b->stack_pfn + 1;
+
+	if (!b->initrd_mapped) {
+		b->initrd_pfn = pfn;
+		pfn += b->initrd_pages;
+	}
+	b->p2m_pages = b->p2m_list_pages;
+	if (b->p2m_mapped) {
+		b->p2m_virt = b->virt_base + (b->p2m_pfn << PAGE_SHIFT);
+		return;
+	}
+	b->p2m_pfn = pfn;
+	b->p2m_virt = b->k.init_p2m;
+	b->p2m_pages += tables_for(b->p2m_virt, b->p2m_virt + (b->p2m_list_pages << PAGE_SHIFT));
+}
+
 static int lay_out(struct build *b, size_t initrd_size)
 {
 	struct elf_kernel *k = &b->k;
@@ -103,7 +125,13 @@ static int lay_out(struct build *b, size_t initrd_size)
 	if (k->start < offset)
 		return -EINVAL;
 	b->kernel_pages = PFN_UP(k->end - offset);
-	b->si_pfn = b->kernel_pages;
+	b->initrd_pages = PFN_UP(initrd_size);
+	b->initrd_mapped = k->mod_start_pfn == ELF_NOTE_UNSET || !k->mod_start_pfn;
+	b->p2m_list_pages = PFN_UP(b->nr_pages * 8);
+	b->p2m_mapped = k->init_p2m == ELF_NOTE_UNSET;
+	b->initrd_pfn = b->kernel_pages;
+	b->p2m_pfn = b->initrd_pfn + (b->initrd_mapped ? b->initrd_pages : 0);
+	b->si_pfn = b->p2m_pfn + (b->p2m_mapped ? b->p2m_list_pages : 0);
 	b->pt_pfn = b->si_pfn + 1;
 	/* Tables lie inside what they map: grow until it fits. */
 	for (;;) {
@@ -117,15 +145,8 @@ static int lay_out(struct build *b, size_t initrd_size)
 	}
 	b->pt_pages = tables;
 	b->stack_pfn = b->pt_pfn + tables;
-	b->initrd_pfn = b->stack_pfn + 1;
-	b->initrd_pages = PFN_UP(initrd_size);
-	b->p2m_pfn = b->initrd_pfn + b->initrd_pages;
-	b->p2m_list_pages = PFN_UP(b->nr_pages * 8);
-	b->p2m_virt = k->init_p2m;
-	b->p2m_pages = b->p2m_list_pages + tables_for(b->p2m_virt, b->p2m_virt + (b->p2m_list_pages << PAGE_SHIFT));
-	if (b->p2m_pfn + b->p2m_pages + (PAD_BYTES >> PAGE_SHIFT) > b->nr_pages)
-		return -ENOMEM;
-	return 0;
+	place_unmapped(b);
+	return MAX(b->p2m_pfn + b->p2m_pages, b->stack_pfn) + (PAD_BYTES >> PAGE_SHIFT) > b->nr_pages ? -ENOMEM : 0;
 }
 
 static uint64_t *new_table(struct build *b, uint64_t *entry)
@@ -167,6 +188,8 @@ static void build_tables(struct build *b)
 		map(b, va, pfn, table ? TABLE_FLAGS & ~PTE_W : TABLE_FLAGS);
 	}
 	BUG_ON(b->next_pt > b->stack_pfn);
+	if (b->p2m_mapped)
+		return;
 	b->next_pt = b->p2m_pfn + b->p2m_list_pages;
 	for (uint64_t i = 0; i < b->p2m_list_pages; i++)
 		map(b, b->p2m_virt + (i << PAGE_SHIFT), b->p2m_pfn + i, TABLE_FLAGS);
@@ -267,11 +290,13 @@ static void write_start_info(struct build *b, size_t initrd_size, const char *cm
 	si->pt_base = b->virt_base + (b->pt_pfn << PAGE_SHIFT);
 	si->nr_pt_frames = b->pt_pages;
 	si->mfn_list = b->p2m_virt;
-	si->first_p2m_pfn = b->p2m_pfn;
-	si->nr_p2m_frames = b->p2m_pages;
+	if (!b->p2m_mapped) {
+		si->first_p2m_pfn = b->p2m_pfn;
+		si->nr_p2m_frames = b->p2m_pages;
+	}
 	if (initrd_size) {
-		si->flags |= SIF_MOD_START_PFN;
-		si->mod_start = b->initrd_pfn;
+		si->flags |= b->initrd_mapped ? 0 : SIF_MOD_START_PFN;
+		si->mod_start = b->initrd_mapped ? b->virt_base + (b->initrd_pfn << PAGE_SHIFT) : b->initrd_pfn;
 		si->mod_len = initrd_size;
 	}
 	strlcpy((char *)si->cmd_line, cmdline, sizeof(si->cmd_line));
@@ -330,9 +355,8 @@ static int open_kernel(struct build *b, paddr_t kernel, size_t size, void **unpa
 		size = n;
 	}
 	rc = elf_parse(&b->k, image, size, &why);
-	if (!rc && (!b->k.has_xen_notes || b->k.virt_base == ELF_NOTE_UNSET || b->k.init_p2m == ELF_NOTE_UNSET ||
-		    b->k.mod_start_pfn == ELF_NOTE_UNSET)) {
-		why = "it has not the notes of a PV kernel (XEN_ELFNOTE_VIRT_BASE, INIT_P2M, MOD_START_PFN)";
+	if (!rc && (!b->k.has_xen_notes || b->k.virt_base == ELF_NOTE_UNSET)) {
+		why = "it has not the notes of a PV kernel (XEN_ELFNOTE_VIRT_BASE)";
 		rc = -EINVAL;
 	}
 	if (rc)
@@ -349,7 +373,7 @@ static int check_addresses(struct build *b)
 	if (!guest_addr_ok(b->virt_base, b->virt_end - b->virt_base) || (b->virt_base & ~PAGE_MASK) ||
 	    !guest_addr_ok(p2m, len) || (p2m & ~PAGE_MASK))
 		return -EINVAL;
-	return p2m + len > b->virt_base && p2m < b->virt_end ? -EINVAL : 0;
+	return !b->p2m_mapped && p2m + len > b->virt_base && p2m < b->virt_end ? -EINVAL : 0;
 }
 
 int pv_build_dom0(struct domain *d, paddr_t kernel, size_t kernel_size, paddr_t initrd, size_t initrd_size,
