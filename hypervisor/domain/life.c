@@ -11,6 +11,7 @@
 #include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/string.h"
+#include "x86/console.h"
 #include "x86/cpu.h"
 #include "x86/time.h"
 #include "x86/traps.h"
@@ -106,14 +107,17 @@ static void __noreturn machine_shutdown(int code)
 	switch (code) {
 	case SHUTDOWN_poweroff:
 		printk(LOG_ERR "Hardware Dom0 halted: halting machine\n");
+		console_flush_sync();
 		machine_power_off();
 	case SHUTDOWN_crash:
 	case SHUTDOWN_watchdog:
 		printk(LOG_ERR "Hardware Dom0 %s: rebooting machine\n",
 		       code == SHUTDOWN_crash ? "crashed" : "shutdown: watchdog");
+		console_flush_sync();
 		machine_restart();
 	default:
 		printk(LOG_ERR "Hardware Dom0 shutdown: rebooting machine\n");
+		console_flush_sync();
 		machine_restart();
 	}
 }
