@@ -253,13 +253,24 @@ static bool user_may(uint8_t op)	/* what iopl or the I/O bitmap may open to the 
 		op == 0xfa || op == 0xfb;
 }
 
+/* Does cs, from the guest's own GDT or LDT or one of ours, name 64-bit code? LAR's result holds the L bit at its place. */
+static bool in_64bit_code(const struct cpu_user_regs *regs)
+{
+	uint32_t rights = 0;
+
+	if (regs->cs == GUEST_CS64)
+		return true;
+	__asm__ volatile("lar %1, %0" : "+r"(rights) : "r"((uint32_t)regs->cs) : "cc");
+	return rights & 1u << 21;
+}
+
 bool pv_emulate_privileged(struct cpu_user_regs *regs)
 {
 	struct emul i = { .regs = regs };
 	enum emul_result res;
 	uint8_t op;
 
-	if (regs->cs != GUEST_CS64 || !fetch(&i) || !decode_prefixes(&i, &op))
+	if (!in_64bit_code(regs) || !fetch(&i) || !decode_prefixes(&i, &op))
 		return false;
 	if (!guest_kernel_mode(current) && !user_may(op) &&
 	    !(op == 0x0f && i.bytes[i.pos] == 0xa2))	/* cpuid faulting reaches users too */
