@@ -136,6 +136,11 @@ static void grant_machine(struct domain *d)
 	deny_frames(d, 0xfee00000, 1 << 20);	/* where messages to local APICs go */
 	for (unsigned i = 0; i < acpi.nr_ioapics; i++)
 		deny_frames(d, acpi.ioapic[i].base, PAGE_SIZE);
+	if (host_cpu.amd) {	/* HyperTransport's own: APM vol. 2, the last 12 GiB of the address space; no device answers there */
+		paddr_t top = 1ull << (host_cpu.family < 0x17 ? 40 : host_cpu.phys_bits);
+
+		deny_frames(d, top - (12ull << 30), 12ull << 30);
+	}
 	for (unsigned i = 0; i < boot_info.nr_mem; i++)
 		if (boot_info.mem[i].type == 1 && boot_info.mem[i].start >= 1 << 20)
 			deny_frames(d, ROUNDUP(boot_info.mem[i].start, PAGE_SIZE),

@@ -335,7 +335,7 @@ void pv_put_table_later(struct frame *f)
 
 void pv_put_failed(struct frame *f)
 {
-	if (READ_ONCE(f->type) & FTYPE_PARTIAL)
+	if (pv_type_settle(f, true))
 		pv_stash_old(f);
 	else
 		frame_put(f);

@@ -75,6 +75,8 @@ static long update_va(uint64_t va, uint64_t val, uint64_t flags, struct domain *
 /* update_va_mapping(va, pte, flags) */
 long hc_update_va_mapping(struct hypercall *h)
 {
+	if (pv_settle_old(current))
+		return hypercall_again(h);
 	return update_va(h->a[0], h->a[1], h->a[2], current->domain);
 }
 
@@ -82,7 +84,10 @@ long hc_update_va_mapping(struct hypercall *h)
 long hc_update_va_mapping_otherdomain(struct hypercall *h)
 {
 	int err = 0;
-	struct domain *o = pv_frame_owner((domid_t)h->a[3], &err);
+	struct domain *o;
 
+	if (pv_settle_old(current))
+		return hypercall_again(h);
+	o = pv_frame_owner((domid_t)h->a[3], &err);
 	return o ? update_va(h->a[0], h->a[1], h->a[2], o) : err;
 }
