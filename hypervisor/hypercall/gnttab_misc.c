@@ -119,6 +119,15 @@ static void restore_reserved(struct grant_table *gt, const grant_entry_v1_t *r)
 	}
 }
 
+/* Status frames mean nothing in version 1: the guest must have let go of them, as with Xen. They stay for the next time. */
+static bool status_mapped(const struct grant_table *gt)
+{
+	for (unsigned i = 0; i < gt->nr_status_frames; i++)
+		if (frame_refs(frame_of(va_to_mfn(gt->status[i]))) > 1)
+			return true;
+	return false;
+}
+
 static int set_version_locked(struct domain *d, unsigned version)
 {
 	struct grant_table *gt = d->grants;
@@ -130,6 +139,8 @@ static int set_version_locked(struct domain *d, unsigned version)
 	for (grant_ref_t ref = GNTTAB_NR_RESERVED_ENTRIES; ref < gnttab_nr_entries(gt); ref++)
 		if (gnttab_pinned(gt, ref))
 			return -EBUSY;
+	if (version == 1 && status_mapped(gt))
+		return -EBUSY;
 	err = gnttab_grow(d, MAX(gt->nr_frames, 1u));
 	if (!err && version == 2)
 		err = gnttab_grow_status(d);
