@@ -33,6 +33,7 @@ u64 free_settled(void);	/* the same, after what is being freed has been */
 long child_create(struct child *c, unsigned slot);	/* an empty, paused domain of one vCPU; 0 or -errno */
 long child_build(struct child *c);	/* memory, page tables, context; 0 or -errno */
 long child_start(struct child *c);	/* unpauses, and waits until it is alive */
+bool nothing_lost(u64 before);	/* are as many free as before? else the case fails */
 bool child_up(struct child *c, unsigned slot);	/* all three; an error of the case if one fails */
 /* Runs fn in the child; true when it finished within some seconds. */
 bool child_run(struct child *c, void (*fn)(struct comm *c));
