@@ -7,6 +7,7 @@
 #include "domain/domain.h"
 #include "hypercall/pirq.h"
 #include "lib/panic.h"
+#include "x86/screen.h"
 #include "lib/rangeset.h"
 #include "lib/string.h"
 #include "mem/alloc.h"
@@ -196,6 +197,7 @@ void init_build_dom0(void)
 void init_start_dom0(void)
 {
 	printk(LOG_INFO "%lu MiB free; dom0 starts\n", (unsigned long)(frames_free_count(NODE_ANY) >> 8));
+	screen_give_up();
 	guest_wallclock_update(dom0);
 	domain_unpause_by_controller(dom0);
 }

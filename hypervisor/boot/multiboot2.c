@@ -66,6 +66,18 @@ __init static void take_video(const struct tag_fb *f)
 	}
 }
 
+/* BIOS: the firmware's own lies where ACPI says (5.2.5.1); what a dom0 is told should not be the copy. */
+__init static void find_bios_rsdp(void)
+{
+	const char *p = boot_phys(0xe0000, 0x20000);
+
+	for (uint32_t at = 0; at < 0x20000; at += 16)
+		if (!memcmp(p + at, rsdp_copy, 20)) {
+			boot_info.rsdp = 0xe0000 + at;
+			return;
+		}
+}
+
 __init static void take_rsdp(const struct tag *t)
 {
 	size_t n = MIN(t->size - sizeof(*t), sizeof(rsdp_copy));
@@ -141,4 +153,6 @@ __init void multiboot2_parse(paddr_t info)
 	}
 	if (boot_info.efi)
 		boot_find_efi_rsdp();
+	else if (boot_info.rsdp)
+		find_bios_rsdp();
 }

@@ -287,7 +287,8 @@ void section_give_back(uint64_t start, uint64_t end)
 		if (s < nr_sections && sections[s].state == SECTION_CLOSED) {
 			closed_frames[sections[s].node] -= worth(s);
 			closed_in_zone[sections[s].node][section_zone(s)] -= worth(s) != 0;
-			ram_give_back(start, to);
+			for (struct ram_range r; ram_next(&ram_all, start, to, &r); start = r.end)
+				ram_give_back(r.start, r.end);
 			sections[s].usable = usable_in(s);
 			closed_frames[sections[s].node] += worth(s);
 			closed_in_zone[sections[s].node][section_zone(s)] += worth(s) != 0;
