@@ -221,7 +221,7 @@ static void settle_xstate(struct cpu_policy *p)
 
 static void settle_amd(struct cpu_policy *p)
 {
-	static const uint32_t hidden[] = { 2, 3, LEAF_CACHE, 9, 0xa, EXT + 9 };
+	static const uint32_t hidden[] = { 2, 3, LEAF_CACHE, 9, 0xa, EXT + 9, EXT + 0xa };
 	xen_cpuid_leaf_t *l1 = find(p, 1, 0), *e;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(hidden); i++)
