@@ -122,6 +122,7 @@ void map_init(void)
 	host_l4[l4_index(VMAP_VIRT_START)] = image_to_pa(vmap_l3) | TABLE_FLAGS;
 	host_l4[l4_index(IMAGE_VIRT_START)] = image_to_pa(boot_l3_image) | TABLE_FLAGS;
 	map_direct();
+	map_table_for(VMAP_VIRT_START, false);	/* its 1 GiB: later there is no early memory left for it */
 	map_table_for(FRAMETABLE_VIRT, false);
 	for (uint64_t m = 0; m < max_mfn; m += 1ull << 26)	/* a table's worth of frame records: 256 GiB */
 		map_table_for(FRAMETABLE_VIRT + m * sizeof(struct frame), false);
