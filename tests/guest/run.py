@@ -25,7 +25,8 @@ LIB = HERE / "lib"
 CFLAGS = ("-std=gnu17 -O1 -g -Wall -Wextra -Wno-unused-parameter -ffreestanding -fno-pic -fno-pie -mcmodel=kernel "
           "-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none "
           "-fno-omit-frame-pointer -fno-strict-aliasing -fno-builtin -fno-toplevel-reorder").split()
-DEFAULTS = {"memory": "256M", "cpus": 2, "dom0_mem": "64M", "timeout": 60, "args": "", "xen_args": "", "modules": []}
+DEFAULTS = {"memory": "256M", "cpus": 2, "dom0_mem": "64M", "timeout": 60, "args": "", "xen_args": "", "modules": [],
+            "qemu": ""}
 
 
 def sources(path):
@@ -79,7 +80,7 @@ def qemu_command(hypervisor, elf, conf, case, cpu):
     xen = f"console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem={conf['dom0_mem']} {conf['xen_args']}"
     return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", conf["memory"], "-smp", str(conf["cpus"]),
             "-nographic", "-nodefaults", "-no-reboot", "-serial", "stdio", "-kernel", str(hypervisor), "-append", xen,
-            "-initrd", modules]
+            "-initrd", modules, *conf["qemu"].split()]
 
 
 class Boot:
