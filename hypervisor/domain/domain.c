@@ -106,7 +106,6 @@ static void vcpu_free(struct vcpu *v)
 		v->domain->ops->vcpu_destroy(v);
 	if (notify)
 		notify->vcpu_free(v);
-	xstate_free(v->xstate);
 	heap_free(v);
 }
 
@@ -274,11 +273,6 @@ struct vcpu *vcpu_create(struct domain *d, unsigned id)
 	v->dirty_cpu = ~0u;
 	v->pause_flags = VPF_DOWN;
 	vcpu_info_reset(v);
-	v->xstate = xstate_alloc();
-	if (!v->xstate)
-		goto no_xstate;
-	xstate_reset(v->xstate);
-	v->xcr0 = v->xcr0_accum = 1;
 	if (domain_hooks->vcpu_create(v))
 		goto no_sched;
 	if (d->ops->vcpu_create(v))
@@ -293,8 +287,6 @@ no_notify:
 no_ops:
 	domain_hooks->vcpu_destroy(v);
 no_sched:
-	xstate_free(v->xstate);
-no_xstate:
 	heap_free(v);
 	return NULL;
 }

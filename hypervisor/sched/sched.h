@@ -43,7 +43,7 @@ long cpupool_op(struct xen_sysctl_cpupool_op *op, cpumask_t *cpumap);	/* cpumap:
 int cpupool_move_domain(struct domain *d, unsigned pool);
 unsigned domain_cpupool(const struct domain *d);
 /* Guest timers (sched/guest_timer.c) */
-int vcpu_set_singleshot(struct vcpu *v, s_time_t timeout, uint32_t flags);	/* -ETIME: past and VCPU_SSHOTTMR_future */
+int vcpu_set_singleshot(struct vcpu *v, s_time_t timeout, uint32_t flags);	/* in the past: fires at once */
 void vcpu_stop_singleshot(struct vcpu *v);
 int vcpu_set_periodic(struct vcpu *v, s_time_t period);
 void vcpu_stop_periodic(struct vcpu *v);
