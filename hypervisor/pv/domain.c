@@ -191,7 +191,7 @@ static bool canonical(uint64_t a) { return ((int64_t)(a << 16) >> 16) == (int64_
 
 static bool context_ok(const struct vcpu_guest_context *c)
 {
-	if (!canonical(c->fs_base) || !canonical(c->gs_base_kernel) || !canonical(c->gs_base_user))
+	if (!canonical(c->user_regs.rip) || !canonical(c->fs_base) || !canonical(c->gs_base_kernel) || !canonical(c->gs_base_user))
 		return false;
 	if (!canonical(c->event_callback_eip) || !canonical(c->failsafe_callback_eip) || !canonical(c->syscall_callback_eip))
 		return false;
