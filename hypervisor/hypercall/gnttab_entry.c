@@ -128,39 +128,52 @@ static bool page_get(mfn_t mfn, const struct domain *rd)
 	return mfn_valid(mfn) && frame_get(frame_of(mfn), rd->id);
 }
 
+/* May 'who' use what others have pinned already? Only as they do; and the counts must have room. */
+static bool may_join(const struct active_grant *a, domid_t who, unsigned how)
+{
+	return a->domid == who && a->readers < UINT32_MAX && a->writers < UINT32_MAX && !(a->partial && (how & PIN_MAP));
+}
+
+/* The guest's side of a use: its flags are checked and ours set, unless another use has done so already. */
+static int enter(struct grant_table *gt, grant_ref_t ref, domid_t who, unsigned how, struct active_grant *a, union header_word *h)
+{
+	bool pinned = a->readers || a->writers;
+	int rc;
+
+	if (pinned && !may_join(a, who, how))
+		return GNTST_general_error;
+	if (pinned && (!(how & PIN_WRITE) || a->writers)) {
+		h->word = READ_ONCE(*gnttab_header(gt, ref));
+		return GNTST_okay;
+	}
+	rc = gt->version == 1 ? set_status_v1(gt, ref, who, how, pinned, h) : set_status_v2(gt, ref, who, how, pinned, h);
+	if (rc || pinned)
+		return rc;
+	rc = take_over(gt, ref, who, *h, a);
+	if (rc)
+		drop_status(gt, ref, a);
+	return rc;
+}
+
 /* lock held, ref checked against the table's size. */
 static int pin_locked(struct grant_table *gt, struct domain *rd, grant_ref_t ref, domid_t who, unsigned how, struct grant_pin *p)
 {
 	struct active_grant *a = active_make(gt, ref);
 	union header_word h;
-	bool pinned;
 	int rc;
 
 	if (!a)
 		return GNTST_no_space;
-	pinned = a->readers || a->writers;
-	if (pinned && (a->domid != who || a->readers == UINT32_MAX || a->writers == UINT32_MAX ||
-		       (a->partial && (how & PIN_MAP))))
-		return GNTST_general_error;
-	if (pinned && (!(how & PIN_WRITE) || a->writers)) {
-		h.word = READ_ONCE(*gnttab_header(gt, ref));
-	} else {
-		rc = gt->version == 1 ? set_status_v1(gt, ref, who, how, pinned, &h) :
-					set_status_v2(gt, ref, who, how, pinned, &h);
-		if (rc)
-			return rc;
-	}
-	rc = pinned ? GNTST_okay : take_over(gt, ref, who, h, a);
-	p->transitive = mfn_is_invalid(a->mfn) && a->partial;
-	if (!rc && !p->transitive && !page_get(a->mfn, rd))
-		rc = GNTST_bad_page;
-	if (rc) {
-		drop_status(gt, ref, a);
+	rc = enter(gt, ref, who, how, a, &h);
+	if (rc)
 		return rc;
-	}
+	p->transitive = mfn_is_invalid(a->mfn) && a->partial;
 	if (p->transitive) {
 		p->trans_domid = READ_ONCE(gnttab_v2(gt, ref)->transitive.trans_domid);
 		p->trans_ref = READ_ONCE(gnttab_v2(gt, ref)->transitive.gref);
+	} else if (!page_get(a->mfn, rd)) {
+		drop_status(gt, ref, a);
+		return GNTST_bad_page;
 	}
 	if (how & PIN_WRITE)
 		a->writers++;
