@@ -164,6 +164,24 @@ static void create_vcpus(struct domain *d, unsigned n)
 	}
 }
 
+/*
+ * What the loader says after the kernel's name, then what follows " -- " on our own line, then where ACPI starts: a PV kernel on
+ * UEFI has no other way to find it, since no runtime services are offered.
+ */
+static const char *dom0_cmdline(const struct boot_module *kernel)
+{
+	static char line[MAX_GUEST_CMDLINE];
+	const char *extra = strstr(boot_info.cmdline, "-- ");
+	size_t n;
+
+	if (extra != boot_info.cmdline && (!extra || extra[-1] != ' '))
+		extra = NULL;
+	n = (size_t)snprintf(line, sizeof(line), "%s%s%s", kernel->cmdline, extra ? " " : "", extra ? extra + 3 : "");
+	if (boot_info.efi && acpi.rsdp && n < sizeof(line))
+		snprintf(line + n, sizeof(line) - n, " acpi_rsdp=%#lx", acpi.rsdp);
+	return line;
+}
+
 void init_build_dom0(void)
 {
 	struct xen_domctl_createdomain config = { 0 };
@@ -189,7 +207,7 @@ void init_build_dom0(void)
 	pages = dom0_pages(&max);
 	dom0->max_pages = max;
 	rc = pv_build_dom0(dom0, kernel->start, kernel->size, initrd->start, boot_info.nr_modules > 1 ? initrd->size : 0,
-			   kernel->cmdline, pages);
+			   dom0_cmdline(kernel), pages);
 	if (rc)
 		panic("dom0: cannot build it: error %d", rc);
 }
