@@ -65,7 +65,7 @@ def guests(sums):
     tool = os.path.join(TOP, "tests/guest/run.py")
     if not os.path.exists(tool):
         return
-    p = subprocess.Popen([PYTHON, tool] + (["--full"] if FULL else []), stdout=subprocess.PIPE, text=True)
+    p = subprocess.Popen([PYTHON, tool], stdout=subprocess.PIPE, text=True)
     last = None
     for line in p.stdout:
         print(line, end="", flush=True)
