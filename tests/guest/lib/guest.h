@@ -166,6 +166,7 @@ extern char event_entry[], failsafe_entry[], syscall_entry[], sysenter_entry[], 
 
 /* Called for each pending two-level port on an upcall, with the pending bit already cleared. */
 extern void (*event_handler)(evtchn_port_t port);
+extern u8 event_cpu[4096];	/* which vCPU takes a port: 0 unless a test says otherwise */
 struct vcpu_info *vcpu_info(void);
 void events_on(void);	/* unmask upcalls, and take what is pending */
 void events_off(void);

@@ -6,6 +6,7 @@
 struct cpu cpus[MAX_CPUS];
 char cpu_stacks[MAX_CPUS][STACK_SIZE] __attribute__((aligned(STACK_SIZE)));
 void (*event_handler)(evtchn_port_t port);
+u8 event_cpu[4096];
 void case_abort(void) __attribute__((noreturn));
 
 #define STUB(n) extern char trap_##n[];
@@ -83,9 +84,12 @@ static void take_events(struct cpu *c)
 	for (; sel; sel &= sel - 1) {
 		unsigned w = __builtin_ctzl(sel);
 
-		while ((bits = READ_ONCE(shared->evtchn_pending[w]) & ~READ_ONCE(shared->evtchn_mask[w]))) {
+		bits = READ_ONCE(shared->evtchn_pending[w]) & ~READ_ONCE(shared->evtchn_mask[w]);
+		for (; bits; bits &= bits - 1) {
 			evtchn_port_t p = w * 64 + __builtin_ctzl(bits);
 
+			if (event_cpu[p] != c->id)
+				continue;
 			port_clear(p);
 			if (event_handler)
 				event_handler(p);

@@ -29,16 +29,31 @@ CASE(initialise_errors, "initialise: contexts that would let the guest out of it
 {
 	static struct vcpu_guest_context ctx;
 
-	SKIP_IF(vcpu_total() < 2, "one vCPU");
-	EXPECT_RC(vcpu_op(VCPUOP_initialise, 1, BAD_PTR), -XEN_EFAULT);
+	SKIP_IF(vcpu_total() < 3, "a vCPU to spoil is missing");
+	EXPECT_RC(vcpu_op(VCPUOP_initialise, 2, BAD_PTR), -XEN_EFAULT);
 	EXPECT_RC(vcpu_op(VCPUOP_initialise, 99, &ctx), -XEN_ENOENT);
-	EXPECT_RC(vcpu_op(VCPUOP_up, 1, NULL), -XEN_EINVAL);	/* never initialised */
-	vcpu_context(1, &ctx, run_second, NULL);
+	EXPECT_RC(vcpu_op(VCPUOP_up, 2, NULL), -XEN_EINVAL);	/* never initialised */
+	vcpu_context(2, &ctx, run_second, NULL);
 	ctx.ctrlreg[3] = 0xfffffff000UL;
-	EXPECT_RC(vcpu_op(VCPUOP_initialise, 1, &ctx), -XEN_EINVAL);
-	vcpu_context(1, &ctx, run_second, NULL);
+	EXPECT_RC(vcpu_op(VCPUOP_initialise, 2, &ctx), -XEN_EINVAL);
+	vcpu_context(2, &ctx, run_second, NULL);
+	ctx.ctrlreg[3] = xen_pfn_to_cr3(mfn_of(_image_start));	/* not a page table */
+	EXPECT_RC(vcpu_op(VCPUOP_initialise, 2, &ctx), -XEN_EINVAL);
+	vcpu_context(2, &ctx, run_second, NULL);
+	ctx.event_callback_eip = 0x8000000000000000;
+	EXPECT_RC(vcpu_op(VCPUOP_initialise, 2, &ctx), -XEN_EINVAL);
+	vcpu_context(2, &ctx, run_second, NULL);
+	ctx.fs_base = 0x8000000000000000;
+	EXPECT_RC(vcpu_op(VCPUOP_initialise, 2, &ctx), -XEN_EINVAL);
+	vcpu_context(2, &ctx, run_second, NULL);
+	ctx.kernel_sp = 0x8000000000000000;
+	EXPECT_RC(vcpu_op(VCPUOP_initialise, 2, &ctx), -XEN_EINVAL);
+	vcpu_context(2, &ctx, run_second, NULL);
+	ctx.trap_ctxt[3] = (struct trap_info){ 3, 3, FLAT_KERNEL_CS, 0x8000000000000000 };
+	EXPECT_RC(vcpu_op(VCPUOP_initialise, 2, &ctx), -XEN_EINVAL);
+	vcpu_context(2, &ctx, run_second, NULL);
 	ctx.user_regs.rip = 0x8000000000000000;
-	EXPECT_RC(vcpu_op(VCPUOP_initialise, 1, &ctx), -XEN_EINVAL);
+	EXPECT_RC(vcpu_op(VCPUOP_initialise, 2, &ctx), -XEN_EINVAL);
 }
 
 CASE(start, "initialise, up: the second vCPU runs on its stack with its argument; down again")
@@ -114,6 +129,7 @@ CASE(ipis, "events to and fro between two vCPUs, a hundred rounds, none lost, ea
 	NEED(!evtchn_op(EVTCHNOP_bind_ipi, &a) && !evtchn_op(EVTCHNOP_bind_ipi, &b));
 	to_second = a.port;
 	to_first = b.port;
+	event_cpu[to_second] = 1;
 	event_handler = both_handler;
 	REQUIRE_RC(vcpu_start(1, run_events, NULL), 0);
 	NEED(WAIT_FOR(second_ran, 5 * SEC));
@@ -135,6 +151,7 @@ CASE(ipis, "events to and fro between two vCPUs, a hundred rounds, none lost, ea
 	EXPECT(down(1));
 	port_close(to_first);
 	port_close(to_second);
+	event_cpu[to_second] = 0;
 }
 
 static volatile u64 nmis;
