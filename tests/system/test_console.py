@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a person at the serial line sees: the demonstration, input that goes to dom0 or to the hypervisor, failures."""
+import os
+import subprocess
+
 import pytest
 
 import machine
@@ -72,3 +75,14 @@ def test_dom0_crash(boot):
     m.run("(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &")
     m.wait_log(r"(?i)(hardware )?dom(ain )?0 (crashed|shutdown)", 60)
     assert m.wait_exit(60) == 0
+
+
+@pytest.mark.anel
+def test_gdb():
+    """./dev run --gdb stops at the first instruction and knows the hypervisor's symbols and lines."""
+    commands = "printf \"at %lx\\n\", $pc\nhbreak anel_main\ncontinue\nbt 2\nkill\nquit\n"
+    p = subprocess.run([os.path.join(machine.TOP, "dev"), "run", "--gdb"], input=commands, text=True,
+                       capture_output=True, timeout=120 * machine.SLOW)
+    assert "at fff0" in p.stdout
+    assert "anel_main" in p.stdout and "init.c:" in p.stdout, p.stdout + p.stderr
+    assert "boot/start.c:" in p.stdout
