@@ -47,6 +47,7 @@
 
 #define BASE_X2APIC	(1ul << 10)
 #define BASE_ENABLE	(1ul << 11)
+#define WATCHDOG_PERIOD	1000000000l
 #define MAX_DELTA	60000000000l	/* ns; times tsc_khz it fits 64 bits up to 300 GHz */
 #define MSR_X2APIC	0x800u
 #define MSR_TSC_DEADLINE 0x6e0u
@@ -61,6 +62,7 @@ static int opt_x2apic = -1;
 
 static DEFINE_PER_CPU(s_time_t, timer_deadline);	/* what sched/ asked for; 0: nothing */
 static DEFINE_PER_CPU(s_time_t, watchdog_deadline);
+static DEFINE_PER_CPU(s_time_t, hardware_deadline);	/* what the timer is set to; 0: it has fired */
 
 static void parse_x2apic(const char *value)
 {
@@ -237,33 +239,35 @@ void apic_timer_calibrate(void)
 	apic_init_cpu();
 }
 
-/* Earliest of both deadlines into the hardware. Interrupts off. */
-static void program(void)
+/* Makes the hardware fire at t. Interrupts off. */
+static void set_hardware(s_time_t t)
 {
-	s_time_t t = this_cpu(timer_deadline), w = this_cpu(watchdog_deadline), delta;
+	s_time_t delta = MAX(t - now(), 0);
 	uint64_t ticks;
 
-	if (w && (!t || w < t))
-		t = w;
-	if (!t) {
-		if (host_cpu.tsc_deadline)
-			wrmsr(MSR_TSC_DEADLINE, 0);
-		else
-			reg_write(REG_TIMER_INIT, 0);
-		return;
-	}
-	delta = t - now();
-	if (delta < 0)
-		delta = 0;
+	this_cpu(hardware_deadline) = t;
 	/* A deadline beyond the reach (of the counter too) fires early and is set again. */
-	if (delta > MAX_DELTA)
-		delta = MAX_DELTA;
+	delta = MIN(delta, MAX_DELTA);
 	if (host_cpu.tsc_deadline) {
 		wrmsr(MSR_TSC_DEADLINE, rdtsc() + (uint64_t)delta * tsc_khz / 1000000);
 		return;
 	}
 	ticks = (uint64_t)(((__uint128_t)(uint64_t)delta * ticks_per_ns) >> 32);
 	reg_write(REG_TIMER_INIT, ticks > ~0u ? ~0u : ticks ? (uint32_t)ticks : 1);
+}
+
+/*
+ * Sees to it that the hardware fires at the earlier of both deadlines. If it is set to fire before that, it is left alone: the
+ * scheduler moves its deadline away far oftener than it lets it come. Interrupts off.
+ */
+static void program(void)
+{
+	s_time_t t = this_cpu(timer_deadline), w = this_cpu(watchdog_deadline), h = this_cpu(hardware_deadline);
+
+	if (w && (!t || w < t))
+		t = w;
+	if (t && (!h || t < h))
+		set_hardware(t);
 }
 
 void apic_timer_program(s_time_t deadline)
@@ -274,7 +278,7 @@ void apic_timer_program(s_time_t deadline)
 	if (watchdog_on) {
 		watchdog_progress();
 		if (!this_cpu(watchdog_deadline))
-			this_cpu(watchdog_deadline) = now() + 1000000000;
+			this_cpu(watchdog_deadline) = now() + WATCHDOG_PERIOD;
 	}
 	if (timer_ready)
 		program();
@@ -283,17 +287,20 @@ void apic_timer_program(s_time_t deadline)
 
 void apic_timer_interrupt(void)
 {
-	if (watchdog_on && this_cpu(watchdog_deadline)) {
-		s_time_t t = now();
+	s_time_t t = now();
+	bool due = this_cpu(timer_deadline) && t >= this_cpu(timer_deadline);
 
-		if (t >= this_cpu(watchdog_deadline)) {
-			this_cpu(watchdog_deadline) = t + 1000000000;
-			watchdog_check();
-		}
-		program();
+	this_cpu(hardware_deadline) = 0;
+	if (watchdog_on && this_cpu(watchdog_deadline) && t >= this_cpu(watchdog_deadline)) {
+		this_cpu(watchdog_deadline) = t + WATCHDOG_PERIOD;
+		watchdog_check();
+		due = true;	/* the timer softirq is the sign of life */
 	}
-	if (apic_timer_hook)
+	if (due && apic_timer_hook) {
+		this_cpu(timer_deadline) = 0;
 		apic_timer_hook();
+	}
+	program();
 }
 
 void apic_error_interrupt(void)

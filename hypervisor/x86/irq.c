@@ -242,7 +242,8 @@ bool irq_needs_eoi(unsigned irq)
 
 /*
  * Moves the line to a CPU of mask. The old vector stays taken until the first interrupt at the new place, since one may be on
- * its way. -EINVAL: no such line; -ENOSPC: no CPU of mask is online or has a vector left; -EBUSY: it is still moving.
+ * its way. -EINVAL: no such line; -ENOSPC: no CPU of mask is online or has a vector left; -EBUSY: it is still moving;
+ * -EOPNOTSUPP: a message that cannot be masked.
  */
 int irq_set_affinity(unsigned irq, const cpumask_t *mask)
 {
@@ -259,8 +260,10 @@ int irq_set_affinity(unsigned irq, const cpumask_t *mask)
 	/* A line that has been quiet since it moved has nothing on its way to the old place any more. */
 	if (d->old_vector && now() - d->moved_at > MOVE_NS)
 		free_old_vector(d);
-	/* The messages of a block go to one CPU. */
-	rc = d->old_vector || (d->msi.block > 1 && !d->msi.msix) ? -EBUSY : vectors_alloc(mask, irq, 1, &cpu, &vector);
+	if (d->chip == &msi_chip && !msi_can_move(d))
+		rc = -EOPNOTSUPP;
+	else
+		rc = d->old_vector ? -EBUSY : vectors_alloc(mask, irq, 1, &cpu, &vector);
 	if (rc)
 		goto out;
 	d->moved_at = now();

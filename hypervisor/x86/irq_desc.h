@@ -70,6 +70,8 @@ void ioapic_init(void);		/* maps all, masks all pins, sets nr_gsis and calls irq
 extern const struct irq_chip ioapic_chip;
 /* x86/msi.c */
 extern const struct irq_chip msi_chip;
+/* May its message change while the device may send it? Not without a mask bit, and not in a block of messages. */
+bool msi_can_move(const struct irq_desc *d);
 /* x86/irq.c: takes n consecutive free MSI numbers; -ENOSPC. Their chip is set, and they are masked. */
 int irq_take_msi(unsigned n, const struct irq_chip *chip, unsigned *first);
 void irq_give_back_msi(unsigned irq);	/* no handler is left */

@@ -128,6 +128,11 @@ static void set_masked(struct irq_desc *d, bool masked)
 	}
 }
 
+bool msi_can_move(const struct irq_desc *d)
+{
+	return d->msi.msix || (d->msi.block == 1 && msi_mask_reg(&d->msi));
+}
+
 static void msi_mask(struct irq_desc *d) { set_masked(d, true); }
 static void msi_unmask(struct irq_desc *d) { set_masked(d, false); }
 
