@@ -69,7 +69,7 @@ struct domain {
 	struct domain_services *services;	/* hypercall/dispatch.h */
 	struct rangeset *io_ports, *io_mem, *irqs;
 	uint64_t vm_assist;
-	uint64_t suspend_evtchn;	/* unused by most */
+	uint64_t suspend_evtchn;	/* XEN_DOMCTL_subscribe; 0: none */
 	cpumask_t dirty_cpus;		/* CPUs whose TLB may hold its translations */
 	unsigned node_affinity;
 	uint64_t params[64];		/* HVM_PARAM_* where PV tools use them */

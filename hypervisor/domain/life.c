@@ -138,6 +138,9 @@ void domain_shutdown(struct domain *d, int code)
 	domain_pause_nosync(d);
 	d->is_shut_down = true;
 	spin_unlock(&d->shutdown_lock);
+	/* Who subscribed to the suspension (XEN_DOMCTL_subscribe) is told in place of the others. */
+	if (code == SHUTDOWN_suspend && d->suspend_evtchn && notify && !notify->port_send(d, d->suspend_evtchn))
+		return;
 	domain_event();
 }
 

@@ -17,6 +17,7 @@ struct notify_ops {
 	void (*domain_free)(struct domain *d);
 	void (*vcpu_free)(struct vcpu *v);
 	void (*vcpu_moved)(struct vcpu *v);			/* pirq affinity follows */
+	int (*port_send)(struct domain *d, uint32_t port);	/* as EVTCHNOP_send by d */
 	void (*dom_exc)(struct domain *d);			/* VIRQ_DOM_EXC */
 };
 extern const struct notify_ops *notify;

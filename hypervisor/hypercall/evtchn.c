@@ -228,10 +228,10 @@ static int op_close(void *arg)
 }
 
 /* The hot path: no lock; state and remote are read once each. */
-static int op_send(void *arg)
+/* Sends from d's port, as d itself would. */
+static int send_from(struct domain *d, uint32_t port)
 {
-	struct evtchn_send *op = arg;
-	struct evtchn *c = evtchn_get(current->domain, op->port), *remote;
+	struct evtchn *c = evtchn_get(d, port), *remote;
 
 	if (!c)
 		return -EINVAL;
@@ -249,6 +249,13 @@ static int op_send(void *arg)
 	default:
 		return -EINVAL;
 	}
+}
+
+static int op_send(void *arg)
+{
+	struct evtchn_send *op = arg;
+
+	return send_from(current->domain, op->port);
 }
 
 int evtchn_unmask_port(struct domain *d, uint32_t port)
@@ -597,6 +604,7 @@ static const struct notify_ops evtchn_notify = {
 	.vcpu_free = notify_vcpu_free,
 	.vcpu_moved = notify_vcpu_moved,
 	.dom_exc = notify_dom_exc,
+	.port_send = send_from,
 };
 
 static void console_input_event(void)

@@ -44,7 +44,7 @@ static long maximum_reservation(struct hypercall *h, void *arg, unsigned long st
 	return n;
 }
 
-/* A PV guest says itself how far its pseudo-physical memory goes. */
+/* A PV guest says itself how far its pseudo-physical memory goes: a number of frames, 0 until it (or its builder) has. */
 static long maximum_gpfn(struct hypercall *h, void *arg, unsigned long start)
 {
 	int err;
@@ -53,9 +53,9 @@ static long maximum_gpfn(struct hypercall *h, void *arg, unsigned long start)
 
 	if (!d)
 		return err;
-	n = d->shared ? (long)READ_ONCE(d->shared->arch.max_pfn) - 1 : -1;
+	n = d->shared ? (long)READ_ONCE(d->shared->arch.max_pfn) : 0;
 	domain_put(d);
-	return n < -1 ? -1 : n;
+	return n > 0 ? n - 1 : 0;
 }
 
 /* No PV guest has populate-on-demand entries: any target within its maximum is met already. */

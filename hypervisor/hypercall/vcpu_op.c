@@ -29,6 +29,8 @@ int vcpu_load_context(struct vcpu *v, const struct vcpu_guest_context *ctxt)
 	else
 		__atomic_fetch_or(&v->pause_flags, VPF_DOWN, __ATOMIC_SEQ_CST);
 	v->is_initialised = true;
+	if (v->id == 0)		/* its builder has just cleared shared_info */
+		guest_wallclock_update(v->domain);
 	return 0;
 }
 
