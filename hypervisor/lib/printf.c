@@ -45,7 +45,7 @@ static void put_number(struct out *o, const struct spec *sp, uint64_t v, bool ne
 {
 	char digits[24];
 	int n = 0, zeros, sign;
-	const char *prefix = sp->alt && base == 16 && v ? (sp->upper ? "0X" : "0x") : sp->alt && base == 8 ? "0" : "";
+	const char *prefix = sp->alt && base == 16 && v ? (sp->upper ? "0X" : "0x") : sp->alt && base == 8 && v ? "0" : "";
 
 	for (; v; v /= base)
 		digits[n++] = (sp->upper ? "0123456789ABCDEF" : "0123456789abcdef")[v % base];
@@ -143,83 +143,109 @@ static int64_t narrow_signed(int64_t v, int length)
 	return length == 8 ? v : length == 4 ? (int32_t)v : length == 2 ? (int16_t)v : (int8_t)v;
 }
 
+static uint64_t narrow(uint64_t v, int length)
+{
+	return length == 8 ? v : v & ((1ull << 8 * length) - 1);
+}
+
+/* A va_list can be passed on by address only inside a struct. */
+struct args { va_list ap; };
+
+/* The text after '%' up to the conversion's letter, to which it returns a pointer. */
+static const char *parse_spec(const char *fmt, struct spec *sp, struct args *args)
+{
+	fmt = parse_flags(fmt, sp);
+	if (*fmt == '*') {
+		sp->width = va_arg(args->ap, int);
+		if (sp->width < 0) {
+			sp->left = true;
+			sp->width = -sp->width;
+		}
+		fmt++;
+	} else {
+		sp->width = parse_number(&fmt);
+	}
+	if (*fmt == '.') {
+		fmt++;
+		if (*fmt == '*') {
+			sp->precision = va_arg(args->ap, int);
+			fmt++;
+		} else {
+			sp->precision = parse_number(&fmt);
+		}
+	}
+	return parse_length(fmt, sp);
+}
+
+static void put_signed(struct out *o, const struct spec *sp, struct args *args)
+{
+	int64_t v = sp->length == 8 ? va_arg(args->ap, int64_t) : narrow_signed(va_arg(args->ap, int), sp->length);
+
+	put_number(o, sp, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0, 10);
+}
+
+static void put_unsigned(struct out *o, struct spec *sp, struct args *args, char letter)
+{
+	uint64_t v = sp->length == 8 ? va_arg(args->ap, uint64_t) : narrow(va_arg(args->ap, unsigned), sp->length);
+
+	sp->upper = letter == 'X';
+	sp->plus = sp->space = false;
+	put_number(o, sp, v, false, letter == 'u' ? 10 : letter == 'o' ? 8 : 16);
+}
+
+static void put_one(struct out *o, const struct spec *sp, char c)
+{
+	char text[2] = { c, 0 };
+
+	if (c)
+		put_text(o, sp, text);
+	else
+		put(o, 0);
+}
+
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 {
 	struct out o = { buf, size, 0 };
+	struct args args;
 
+	va_copy(args.ap, ap);
 	for (; *fmt; fmt++) {
 		struct spec sp = { .precision = -1 };
-		uint64_t v;
 
 		if (*fmt != '%') {
 			put(&o, *fmt);
 			continue;
 		}
-		fmt = parse_flags(fmt + 1, &sp);
-		if (*fmt == '*') {
-			sp.width = va_arg(ap, int);
-			if (sp.width < 0) {
-				sp.left = true;
-				sp.width = -sp.width;
-			}
-			fmt++;
-		} else {
-			sp.width = parse_number(&fmt);
-		}
-		if (*fmt == '.') {
-			fmt++;
-			if (*fmt == '*') {
-				sp.precision = va_arg(ap, int);
-				fmt++;
-			} else {
-				sp.precision = parse_number(&fmt);
-			}
-		}
-		fmt = parse_length(fmt, &sp);
+		fmt = parse_spec(fmt + 1, &sp, &args);
 		switch (*fmt) {
 		case 'd':
 		case 'i':
-			v = sp.length == 8 ? va_arg(ap, uint64_t) : (uint64_t)narrow_signed(va_arg(ap, int), sp.length);
-			put_number(&o, &sp, (int64_t)v < 0 ? 0 - v : v, (int64_t)v < 0, 10);
+			put_signed(&o, &sp, &args);
 			break;
-		case 'X':
-			sp.upper = true;
-			/* fall through */
 		case 'x':
+		case 'X':
 		case 'u':
 		case 'o':
-			v = sp.length == 8 ? va_arg(ap, uint64_t) : va_arg(ap, unsigned);
-			if (sp.length < 4)
-				v &= (1u << 8 * sp.length) - 1;
-			sp.plus = sp.space = false;
-			put_number(&o, &sp, v, false, *fmt == 'u' ? 10 : *fmt == 'o' ? 8 : 16);
+			put_unsigned(&o, &sp, &args, *fmt);
 			break;
-		case 'c': {
-			char text[2] = { (char)va_arg(ap, int), 0 };
-
-			if (!text[0])
-				put(&o, 0);
-			else
-				put_text(&o, &sp, text);
+		case 'c':
+			put_one(&o, &sp, (char)va_arg(args.ap, int));
 			break;
-		}
 		case 's':
-			put_text(&o, &sp, va_arg(ap, const char *));
+			put_text(&o, &sp, va_arg(args.ap, const char *));
 			break;
 		case 'p':
-			fmt = put_pointer(&o, fmt, va_arg(ap, const void *));
+			fmt = put_pointer(&o, fmt, va_arg(args.ap, const void *));
 			break;
-		case '%':
+		default:	/* %% shows one; what is not ours is shown as it stands, and the end is not run past */
 			put(&o, '%');
-			break;
-		default:	/* not ours: show it, and do not run past the end */
-			put(&o, '%');
-			if (*fmt)
-				put(&o, *fmt);
-			else
+			if (!*fmt)
 				fmt--;
+			else if (*fmt != '%')
+				put(&o, *fmt);
 		}
 	}
+	va_end(args.ap);
 	if (size)
 		buf[MIN(o.pos, size - 1)] = 0;
 	return (int)o.pos;

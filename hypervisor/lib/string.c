@@ -146,11 +146,12 @@ static int digit(char c)
 	return 99;
 }
 
-/* base 0: by prefix. No digits: 0 with *end = s. Wraps on overflow. */
+/* base 0: by prefix. No digits: 0 with *end = s. What does not fit is the largest number. */
 unsigned long strtoul(const char *s, const char **end, int base)
 {
 	unsigned long v = 0;
 	const char *p = s;
+	bool too_large = false;
 
 	if ((base == 0 || base == 16) && p[0] == '0' && (p[1] | 32) == 'x' && digit(p[2]) < 16) {
 		p += 2;
@@ -159,10 +160,11 @@ unsigned long strtoul(const char *s, const char **end, int base)
 		base = p[0] == '0' ? 8 : 10;
 	}
 	for (; digit(*p) < base; p++)
-		v = v * base + digit(*p);
+		if (__builtin_mul_overflow(v, (unsigned long)base, &v) || __builtin_add_overflow(v, (unsigned long)digit(*p), &v))
+			too_large = true;
 	if (end)
 		*end = p;
-	return v;
+	return too_large ? ~0ul : v;
 }
 
 uint64_t parse_size(const char *s, const char **end)
