@@ -22,6 +22,7 @@
 #include "x86/console.h"
 #include "x86/cpu.h"
 #include "x86/irq.h"
+#include "x86/nmi.h"
 #include "x86/time.h"
 
 static void start_machine(void)
@@ -67,6 +68,7 @@ void anel_main(void)
 	on_selected_cpus(&cpu_online_map, pv_cpu_init_here, NULL, true);
 	init_build_dom0();
 	mem_free_boot();
+	watchdog_init();
 	init_start_dom0();
 	context_switch_first(idle_vcpu[0]);
 }

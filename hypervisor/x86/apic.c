@@ -275,14 +275,17 @@ void apic_timer_program(s_time_t deadline)
 	unsigned long flags = irq_save();
 
 	this_cpu(timer_deadline) = deadline;
-	if (watchdog_on) {
+	if (watchdog_on)
 		watchdog_progress();
-		if (!this_cpu(watchdog_deadline))
-			this_cpu(watchdog_deadline) = now() + WATCHDOG_PERIOD;
-	}
 	if (timer_ready)
 		program();
 	irq_restore(flags);
+}
+
+void apic_timer_watch(void)
+{
+	this_cpu(watchdog_deadline) = now() + WATCHDOG_PERIOD;
+	program();
 }
 
 void apic_timer_interrupt(void)

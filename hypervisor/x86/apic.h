@@ -32,6 +32,7 @@ void apic_eoi(void);
 void apic_send(uint32_t dest, uint32_t command);
 /* Is vector requested but not yet delivered, or in service, on this CPU? */
 bool apic_vector_busy(unsigned vector);
+void apic_timer_watch(void);	/* this CPU's timer fires once a second from now on, for the watchdog; interrupts off */
 void apic_timer_interrupt(void);
 void apic_error_interrupt(void);
 #endif

@@ -181,12 +181,17 @@ void watchdog_check(void)
 		nmi_cpu(next, NMI_STUCK);
 }
 
+static void watch_this_cpu(void *unused)
+{
+	watchdog_progress();
+	apic_timer_watch();
+}
+
 void watchdog_init(void)
 {
 	if (!opt_watchdog)
 		return;
-	watchdog_progress();
 	watchdog_on = true;
-	apic_timer_program(0);
+	on_selected_cpus(&cpu_online_map, watch_this_cpu, NULL, true);
 	printk(LOG_INFO "Watchdog: a CPU that is stuck for %ld s panics\n", (long)(watchdog_limit / 1000000000));
 }

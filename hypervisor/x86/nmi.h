@@ -17,7 +17,7 @@ void smp_show_others(void (*show)(const struct cpu_user_regs *regs));
 extern void (*nmi_platform_hook)(uint8_t reason);
 
 /* The watchdog: 'watchdog' on the command line. */
-void watchdog_init(void);		/* boot CPU, after time_init and irq_init */
+void watchdog_init(void);		/* boot CPU, when all CPUs are up and the long work of the start is done */
 extern bool watchdog_on;
 void watchdog_progress(void);		/* this CPU ran its timer softirq */
 void watchdog_check(void);		/* from the APIC timer interrupt */

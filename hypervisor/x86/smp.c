@@ -11,7 +11,6 @@
 #include "x86/hooks.h"
 #include "x86/io.h"
 #include "x86/mce.h"
-#include "x86/nmi.h"
 #include "x86/page.h"
 #include "x86/time.h"
 #include "x86/tsc_sync.h"
@@ -214,7 +213,8 @@ static bool start_cpu(unsigned cpu, paddr_t page, struct trampoline_args *args)
 	return true;
 }
 
-static void start_others(unsigned maxcpus)
+/* maxcpus 0: all. */
+void smp_boot_cpus(unsigned maxcpus)
 {
 	unsigned limit = maxcpus ? MIN(maxcpus, nr_cpus_possible) : nr_cpus_possible, cpu;
 	paddr_t page = find_trampoline_page();
@@ -237,13 +237,6 @@ static void start_others(unsigned maxcpus)
 		start_cpu(cpu, page, args);
 	memset(pa_to_va(page), 0, PAGE_SIZE);
 	printk(LOG_INFO "SMP: %u CPUs online of %u\n", nr_cpus_online, acpi.nr_cpus);
-}
-
-/* maxcpus 0: all. */
-void smp_boot_cpus(unsigned maxcpus)
-{
-	start_others(maxcpus);
-	watchdog_init();
 }
 
 /* First C code of a CPU, interrupts off. */
