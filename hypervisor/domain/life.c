@@ -12,6 +12,7 @@
 #include "lib/panic.h"
 #include "lib/string.h"
 #include "x86/console.h"
+#include "x86/panic.h"
 #include "x86/cpu.h"
 #include "x86/time.h"
 #include "x86/traps.h"
@@ -110,9 +111,11 @@ static void __noreturn machine_shutdown(int code)
 		console_flush_sync();
 		machine_power_off();
 	case SHUTDOWN_crash:
+		printk(LOG_ERR "Hardware Dom0 crashed\n");
+		console_flush_sync();
+		reboot_unless_told();
 	case SHUTDOWN_watchdog:
-		printk(LOG_ERR "Hardware Dom0 %s: rebooting machine\n",
-		       code == SHUTDOWN_crash ? "crashed" : "shutdown: watchdog");
+		printk(LOG_ERR "Hardware Dom0 shutdown: watchdog rebooting machine\n");
 		console_flush_sync();
 		machine_restart();
 	default:

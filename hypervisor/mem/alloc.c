@@ -66,7 +66,7 @@ static void flush_since(uint32_t stamp)
 		return;
 	tlb_filter(&mask, stamp);
 	if (!cpumask_empty(&mask))
-		flush_tlb_mask(&mask, FLUSH_GLOBAL);
+		flush_tlb_mask(&mask, 0);	/* guests' entries are never global */
 }
 
 struct frame *frames_alloc(unsigned order, unsigned flags)

@@ -33,7 +33,8 @@ static char early_ring[RING_EARLY];
 static char *ring = early_ring;
 static uint32_t ring_size = RING_EARLY, ring_start, ring_end;	/* free-running byte counts */
 static uint32_t ring_panic;	/* ring_end when a panic began */
-static bool at_line_start = true;
+static bool at_line_start = true;	/* of our own text */
+static bool guest_in_line;	/* dom0's last text on the devices had no end of line */
 static char format_buf[LINE_MAX];
 
 /* Messages below lower are always shown, below upper (guests': only) as the rate allows. Index 1: caused by guests. */
@@ -47,7 +48,7 @@ static uint32_t ring_wanted = RING_EARLY;
 static bool timestamps;
 volatile bool console_broken;	/* panic: no lock is waited for */
 bool screen_given_up;
-static bool vga_keep;
+static bool vga_keep, console_to_ring;
 
 void (*console_ring_notify)(void);
 void (*console_defer)(void);
@@ -95,6 +96,8 @@ __init static void parse_conring(const char *v)
 }
 __init static void parse_timestamps(const char *v) { timestamps = strcmp(v, "none") && (cmdline_bool(v, NULL) || strlen(v) > 3); }
 __init static void parse_vga(const char *v) { vga_keep = strstr(v, "keep") != NULL; }
+__init static void parse_to_ring(const char *v) { console_to_ring = cmdline_bool(v, NULL); }
+BOOT_PARAM(console_to_ring, "console_to_ring", parse_to_ring, "keep dom0's console output with our own messages (off)");
 BOOT_PARAM(console, "console", parse_console, "com1,com2,vga,none: where messages go (com1,vga)");
 BOOT_PARAM(loglvl, "loglvl", parse_loglvl, "none|error|warning|info|debug|all[/<same>]: messages shown, and up to where rate-limited");
 BOOT_PARAM(guest_loglvl, "guest_loglvl", parse_guest_loglvl, "the same for messages that guests cause (none/warning)");
@@ -170,8 +173,12 @@ static void put_lines(const char *s)
 		const char *end = strchr(s, '\n');
 		size_t n = end ? (size_t)(end - s) + 1 : strlen(s);
 
-		if (at_line_start)
+		if (at_line_start) {
+			if (guest_in_line)
+				sinks_write("\n", 1);
+			guest_in_line = false;
 			put_prefix();
+		}
 		ring_put(s, n);
 		sinks_write(s, n);
 		at_line_start = end != NULL;
@@ -249,7 +256,10 @@ void console_write_guest(const char *s, size_t n)
 	unsigned long f = console_enter();
 
 	sinks_write(s, n);
-	at_line_start = !n || s[n - 1] == '\n';
+	if (console_to_ring)
+		ring_put(s, n);
+	if (n)
+		guest_in_line = s[n - 1] != '\n';
 	console_leave(f);
 }
 

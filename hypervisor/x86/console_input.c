@@ -2,9 +2,9 @@
 #include "x86/console_input.h"
 #include "x86/console.h"
 #include "x86/console_sink.h"
+#include "boot/boot.h"
 #include "lib/spinlock.h"
 
-#define SWITCH_CHAR 1		/* Ctrl-A */
 #define SWITCH_COUNT 3
 #define INPUT_MAX 1024u		/* power of two */
 #define KEYS_MAX 16u
@@ -15,7 +15,16 @@ static DEFINE_SPINLOCK(input_lock);	/* taken in interrupts; all below */
 static char input[INPUT_MAX], keys[KEYS_MAX];
 static uint32_t in_head, in_tail, key_head, key_tail;
 static unsigned switch_seen;
+static char switch_char = 1;	/* Ctrl-A; 0: none */
 static bool to_hypervisor, dom0_has_new, switched;
+
+__init static void parse_conswitch(const char *v)
+{
+	switch_char = *v >= 'a' && *v <= 'z' ? *v - 'a' + 1 : 0;
+	if (*v && v[1] == 'x')
+		to_hypervisor = true;
+}
+BOOT_PARAM(conswitch, "conswitch", parse_conswitch, "<letter>[x]: Ctrl and it three times switches input (a); x: debug keys first");
 
 static void take(char c)
 {
@@ -33,7 +42,7 @@ void console_receive(char c)
 {
 	unsigned long f = spin_lock_irqsave(&input_lock);
 
-	if (c == SWITCH_CHAR) {
+	if (c == switch_char && switch_char) {
 		if (++switch_seen == SWITCH_COUNT) {
 			switch_seen = 0;
 			to_hypervisor = !to_hypervisor;
@@ -41,7 +50,7 @@ void console_receive(char c)
 		}
 	} else {
 		for (; switch_seen; switch_seen--)	/* it was not a switch: those characters count */
-			take(SWITCH_CHAR);
+			take(switch_char);
 		take(c);
 	}
 	spin_unlock_irqrestore(&input_lock, f);
@@ -79,7 +88,8 @@ void console_input_deferred(void)
 	dom0_has_new = switched = false;
 	spin_unlock_irqrestore(&input_lock, f);
 	if (say)
-		printk("*** Serial input to %s (type 'CTRL-a' three times to switch input)\n", hv ? "Xen" : "DOM0");
+		printk("*** Serial input to %s (type 'CTRL-%c' three times to switch input)\n", hv ? "Xen" : "DOM0",
+		       switch_char + 'a' - 1);
 	if (wake && console_input_notify)
 		console_input_notify();
 	while ((c = next_key()))

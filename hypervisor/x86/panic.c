@@ -95,6 +95,18 @@ static void wait_seconds(unsigned s)
 	}
 }
 
+void reboot_unless_told(void)
+{
+	if (opt_noreboot) {
+		printk(LOG_ERR "'noreboot' set - not rebooting: manual reset required\n");
+		machine_halt();
+	}
+	printk(LOG_ERR "Rebooting machine in %u seconds\n", REBOOT_S);
+	watchdog_suspend(true);
+	wait_seconds(REBOOT_S);
+	machine_restart();
+}
+
 /* Only the first CPU to come gets past; a panic inside a panic says so and stops. */
 static void enter_panic(void)
 {
@@ -127,14 +139,7 @@ static void die(const struct cpu_user_regs *regs, uint64_t rsp, uint64_t rip, co
 		smp_stop_others(show_one_cpu);
 	printk(LOG_ERR "Last messages before:\n");
 	console_show_tail(TAIL_BYTES);
-	if (opt_noreboot) {
-		printk(LOG_ERR "Manual reset required ('noreboot' specified)\n");
-		for (;;)
-			__asm__ volatile("hlt");
-	}
-	printk(LOG_ERR "Reboot in %u seconds...\n", REBOOT_S);
-	wait_seconds(REBOOT_S);
-	machine_restart();
+	reboot_unless_told();
 }
 
 void panic(const char *fmt, ...)

@@ -7,4 +7,6 @@
 void show_one_cpu(const struct cpu_user_regs *regs);
 /* As panic, for a trap in the hypervisor that nothing mends; regs: what it interrupted. */
 void panic_at(const struct cpu_user_regs *regs, const char *fmt, ...) __printf(2, 3) __noreturn;
+/* After a crash, the hypervisor's or dom0's: waits 5 s and reboots, or halts with 'noreboot'. */
+void reboot_unless_told(void) __noreturn;
 #endif

@@ -85,6 +85,9 @@ __init static void parse_com(struct serial *s, const char *p)
 }
 __init static void parse_com1(const char *v) { parse_com(&com[0], v); }
 __init static void parse_com2(const char *v) { parse_com(&com[1], v); }
+static bool sync_console;
+__init static void parse_sync(const char *v) { sync_console = cmdline_bool(v, NULL); }
+BOOT_PARAM(sync_console, "sync_console", parse_sync, "messages are on the line before the hypervisor goes on (off)");
 BOOT_PARAM(com1, "com1", parse_com1, "<baud>[,8n1[,<port>[,<irq>]]]: first serial port");
 BOOT_PARAM(com2, "com2", parse_com2, "<baud>[,8n1[,<port>[,<irq>]]]: second serial port");
 
@@ -179,7 +182,7 @@ static void serial_late_init(struct serial *s)
 		printk(LOG_WARN "%s: interrupt %u is not to be had: polled output, no input\n", s->name, s->irq);
 		return;
 	}
-	s->buffered = true;
+	s->buffered = !sync_console;
 	outb(s->port + REG_IER, IER_RX);
 }
 
