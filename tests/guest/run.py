@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Builds the test kernels, boots each as dom0 of a hypervisor in QEMU, prints one line a case.
 
-    run.py [--hypervisor PATH] [--peer] [-v] [name | name/case ...]
+    run.py [--hypervisor PATH] [--peer] [--domu] [-v] [name | name/case ...]
+
+With --domu each suite runs in a domU that the test dom0 "builder" makes of it.
 
 The last line is "N passed, N failed, N skipped"; the exit code is 0 only if nothing failed.
 """
@@ -25,6 +27,8 @@ LIB = HERE / "lib"
 CFLAGS = ("-std=gnu17 -O1 -g -Wall -Wextra -Wno-unused-parameter -ffreestanding -fno-pic -fno-pie -mcmodel=kernel "
           "-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none "
           "-fno-omit-frame-pointer -fno-strict-aliasing -fno-builtin -fno-toplevel-reorder").split()
+NO_SUITE = ("lib", "builder")
+DOM0_ONLY = ("start", "control", "devices", "domains", "sharing")     # "start" looks at what the hypervisor's own builder made
 DEFAULTS = {"memory": "256M", "cpus": 2, "dom0_mem": "64M", "timeout": 60, "args": "", "xen_args": "", "modules": [],
             "qemu": ""}
 
@@ -74,20 +78,26 @@ def settings(suite):
     return conf
 
 
-def qemu_command(hypervisor, elf, conf, case, cpu):
+def modules(elf, conf, case, builder):
+    """QEMU's -initrd: dom0's kernel with its command line, then what it gets as its own module."""
+    if builder:
+        return f"{builder} child_case={case}," + str(elf) if case else f"{builder},{elf}"
     args = conf["args"] + (f" case={case}" if case else "")
-    modules = ",".join([f"{elf} {args}".replace(",", ",,")] + [str(HERE / m) for m in conf["modules"]])
+    return ",".join([f"{elf} {args}".replace(",", ",,")] + [str(HERE / m) for m in conf["modules"]])
+
+
+def qemu_command(hypervisor, initrd, conf, cpu):
     xen = f"console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem={conf['dom0_mem']} {conf['xen_args']}"
     return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", conf["memory"], "-smp", str(conf["cpus"]),
             "-nographic", "-nodefaults", "-no-reboot", "-serial", "stdio", "-kernel", str(hypervisor), "-append", xen,
-            "-initrd", modules, *conf["qemu"].split()]
+            "-initrd", initrd, *conf["qemu"].split()]
 
 
 class Boot:
     """One boot of one suite: reads the serial line until the guest is done."""
 
-    def __init__(self, verbose, log):
-        self.verbose, self.log = verbose, log
+    def __init__(self, verbose, log, prefix):
+        self.verbose, self.log, self.prefix = verbose, log, prefix
         self.plan, self.results, self.why = [], {}, {}
         self.done = False
 
@@ -95,7 +105,7 @@ class Boot:
         self.log.write(text + "\n")
         if self.verbose:
             print("    |", text, flush=True)
-        m = re.search(r"@@(plan|case|why|done)(?: (.*))?$", text.rstrip("\r"))
+        m = re.search(self.prefix + r"@@(plan|case|why|done)(?: (.*))?$", text.rstrip("\r"))
         if not m:
             return
         kind, rest = m.group(1), m.group(2) or ""
@@ -150,12 +160,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hypervisor", default=ROOT / "build" / "hypervisor" / "anel", type=pathlib.Path)
     parser.add_argument("--peer", action="store_true", help="Debian's Xen, from build/peer/xen")
+    parser.add_argument("--domu", action="store_true", help="as domU, built by the suite \"builder\"")
     parser.add_argument("--cpu", default="max,smap=off,smep=off,rdtscp=off,pku=off")
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("names", nargs="*")
     opts = parser.parse_args()
     hypervisor = ROOT / "build" / "peer" / "xen" if opts.peer else opts.hypervisor
-    names = opts.names or sorted(p.name for p in HERE.iterdir() if (p / "main.c").exists() and p.name != "lib")
+    names = opts.names or sorted(p.name for p in HERE.iterdir() if (p / "main.c").exists() and p.name not in NO_SUITE)
+    if opts.domu and not opts.names:
+        names = [n for n in names if n not in DOM0_ONLY]
+    builder, prefix = (build("builder"), r"^U: ") if opts.domu else (None, "")
     counts = dict.fromkeys(("success", "skip", "failure", "error"), 0)
     for name in names:
         suite, _, case = name.strip("/").partition("/")
@@ -166,8 +180,8 @@ def main():
             counts["error"] += 1
             continue
         with open(BUILD / f"{suite}.log", "w") as log:
-            boot = Boot(opts.verbose, log)
-            boot.run(qemu_command(hypervisor, elf, conf, case, opts.cpu), conf["timeout"])
+            boot = Boot(opts.verbose, log, prefix)
+            boot.run(qemu_command(hypervisor, modules(elf, conf, case, builder), conf, opts.cpu), conf["timeout"])
         report(suite, boot, counts)
     failed = counts["failure"] + counts["error"]
     print(f"{counts['success']} passed, {failed} failed, {counts['skip']} skipped")

@@ -207,7 +207,9 @@ CASE(memory_map, "memory_map: dom0 has none of its own; machine_memory_map is th
 		EXPECT_RC(memory_op(XENMEM_memory_map, &m), -XEN_ENOSYS);
 	} else {
 		EXPECT_RC(memory_op(XENMEM_memory_map, &m), 0);
-		EXPECT(m.nr_entries >= 1);
+		EXPECT_RC(m.nr_entries, 1);
+		EXPECT_HEX(e820[0].size, start_info->nr_pages * PAGE_SIZE);
+		m.nr_entries = 32;
 		EXPECT_RC(memory_op(XENMEM_machine_memory_map, &m), -XEN_EPERM);
 		return;
 	}

@@ -240,7 +240,7 @@ CASE(bad_tables, "a table with one bad entry is refused whole, and can be writte
 	EXPECT_RC(ext_op(MMUEXT_PIN_L1_TABLE, mfn_of(l1), 0), 0);
 	EXPECT_RC(ext_op(MMUEXT_UNPIN_TABLE, mfn_of(l1), 0), 0);
 	EXPECT_RC(page_rw(l1), 0);
-	l1[7] = 0x1000 | PTE_RW;
+	l1[7] = mfn_of(_image_start) << 12 | PTE_RW;
 	l2[3] = mfn_of(l1) << 12 | PTE_RW;
 	l2[9] = (mfn_of(l1) & ~511UL) << 12 | PTE_RW | PTE_PSE;
 	NEED(!page_ro(l2) && !page_ro(l1));
