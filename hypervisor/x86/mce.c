@@ -2,6 +2,7 @@
 /* Source: Intel SDM vol. 3, chapter 15; AMD APM vol. 2, chapter 9. */
 #include "x86/mce.h"
 #include "x86/cpu.h"
+#include "x86/panic.h"
 #include "x86/traps.h"
 #include "lib/panic.h"
 
@@ -43,11 +44,15 @@ void mce_init_cpu(void)
 	}
 }
 
+/*
+ * What it interrupted may hold the console's lock if it ran with interrupts off: a corrected error is then counted only and
+ * told with the next one.
+ */
 void mce_handler(struct cpu_user_regs *regs)
 {
+	static unsigned untold;
 	uint64_t status, addr;
 	unsigned n = nr_banks();
-	bool fatal = false;
 
 	for (unsigned b = 0; b < n; b++) {
 		if (rdmsr_safe(MSR_MC_STATUS(b), &status) || !(status & STATUS_VALID))
@@ -55,14 +60,15 @@ void mce_handler(struct cpu_user_regs *regs)
 		addr = 0;
 		if (status & STATUS_ADDR)
 			rdmsr_safe(MSR_MC_ADDR(b), &addr);
-		printk(LOG_ERR "CPU%u: machine check, bank %u, status %lx, address %lx\n", smp_processor_id(), b,
-		       (unsigned long)status, (unsigned long)addr);
-		fatal |= (status & (STATUS_UC | STATUS_PCC)) != 0;
+		if (status & (STATUS_UC | STATUS_PCC))
+			panic_at(regs, "Uncorrected machine check on CPU%u: bank %u, status %lx, address %lx", smp_processor_id(),
+				 b, (unsigned long)status, (unsigned long)addr);
 		wrmsr_safe(MSR_MC_STATUS(b), 0);
-	}
-	if (fatal) {
-		show_registers(regs);
-		panic("Uncorrected machine check on CPU%u", smp_processor_id());
+		untold++;
+		if (!(regs->rflags & 0x200))
+			continue;
+		printk(LOG_ERR "CPU%u: corrected machine check, bank %u, status %lx, address %lx (%u so far)\n",
+		       smp_processor_id(), b, (unsigned long)status, (unsigned long)addr, untold);
 	}
 	wrmsr_safe(MSR_MCG_STATUS, 0);
 }

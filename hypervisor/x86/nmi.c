@@ -13,12 +13,15 @@
 #include "x86/cpu.h"
 #include "x86/io.h"
 #include "x86/page.h"
+#include "x86/panic.h"
 #include "x86/time.h"
 #include "x86/traps.h"
 #include "boot/boot.h"
 #include "lib/panic.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
+
+#define X86_IF 0x200u
 
 enum { NMI_STOP = 1, NMI_SHOW = 2, NMI_STUCK = 4 };
 
@@ -27,6 +30,7 @@ void (*nmi_platform_hook)(uint8_t reason);
 
 static DEFINE_PER_CPU(volatile uint32_t, nmi_reason);
 static DEFINE_PER_CPU(volatile s_time_t, last_progress);
+static DEFINE_PER_CPU(uint64_t, busy_rip);	/* where a CPU was that could not print itself */
 static void (*volatile show_fn)(const struct cpu_user_regs *regs);
 static atomic_t to_answer;
 static DEFINE_SPINLOCK(show_lock);	/* one CPU's registers at a time; taken in NMIs only */
@@ -55,28 +59,34 @@ static void parse_watchdog_timeout(const char *value)
 BOOT_PARAM(watchdog, "watchdog", parse_watchdog, "panic when a CPU is stuck in the hypervisor (default off)");
 BOOT_PARAM(watchdog_timeout, "watchdog_timeout", parse_watchdog_timeout, "seconds until a CPU counts as stuck (default 5)");
 
-static void show_one(struct cpu_user_regs *regs)
+/* The console's lock is only held with interrupts off: what had them on does not hold it. */
+static bool may_print(const struct cpu_user_regs *regs)
+{
+	return regs->rflags & X86_IF;
+}
+
+/* stop: the panicking CPU has broken the console's lock. */
+static void show_one(struct cpu_user_regs *regs, bool stop)
 {
 	void (*fn)(const struct cpu_user_regs *) = show_fn;
 
-	if (fn) {
+	if (fn && (stop || may_print(regs))) {
 		spin_lock(&show_lock);
 		fn(regs);
 		spin_unlock(&show_lock);
+	} else if (fn) {
+		WRITE_ONCE(this_cpu(busy_rip), regs->rip);
 	}
 	atomic_dec(&to_answer);
 }
 
 /* Port 0x61 says which of the board's two reasons it was; toggling its mask re-arms it. Source: ICH9 13.7.1. */
-static void platform_nmi(void)
+static void platform_nmi(const struct cpu_user_regs *regs)
 {
 	uint8_t status = inb(0x61);
 
-	if (!(status & 0xc0)) {
-		printk(LOG_WARN "CPU%u: NMI of unknown origin\n", smp_processor_id());
-	} else if (!nmi_platform_hook) {
-		printk(LOG_ERR "NMI: %s\n", status & 0x80 ? "PCI system error" : "I/O check");
-	}
+	if (may_print(regs))
+		printk(LOG_ERR "NMI: %s\n", status & 0x80 ? "PCI system error" : status & 0x40 ? "I/O check" : "unknown origin");
 	if (nmi_platform_hook)
 		nmi_platform_hook(status & 0xc0);
 	if (status & 0xc0) {
@@ -87,9 +97,8 @@ static void platform_nmi(void)
 
 static void stuck(struct cpu_user_regs *regs)
 {
-	show_registers(regs);
-	panic("Watchdog: CPU%u is stuck: no timer softirq for %ld s", smp_processor_id(),
-	      (long)((now() - this_cpu(last_progress)) / 1000000000));
+	panic_at(regs, "Watchdog: CPU%u is stuck: no timer softirq for %ld s", smp_processor_id(),
+		 (long)((now() - this_cpu(last_progress)) / 1000000000));
 }
 
 void nmi_handler(struct cpu_user_regs *regs)
@@ -98,17 +107,17 @@ void nmi_handler(struct cpu_user_regs *regs)
 	uint32_t reason = xchg(&this_cpu(nmi_reason), 0);
 
 	if (reason & NMI_STOP) {
-		show_one(regs);
+		show_one(regs, true);
 		for (;;)
 			__asm__ volatile("cli; hlt");
 	}
 	if (reason & NMI_SHOW)
-		show_one(regs);
+		show_one(regs, false);
 	if ((reason & NMI_STUCK) && now() - this_cpu(last_progress) > watchdog_limit)
 		stuck(regs);
 	/* Only the boot CPU is wired to the board's. */
 	if (!reason && smp_processor_id() == 0)
-		platform_nmi();
+		platform_nmi(regs);
 	__asm__ volatile("mov %0, %%cr2" :: "r"(cr2));
 }
 
@@ -137,12 +146,25 @@ static void nmi_others(void (*show)(const struct cpu_user_regs *regs), uint32_t 
 
 void smp_stop_others(void (*show)(const struct cpu_user_regs *regs))
 {
-	nmi_others(show, NMI_STOP);
+	static bool stopped;
+
+	if (!stopped) {
+		stopped = true;
+		nmi_others(show, NMI_STOP);
+	}
 }
 
 void smp_show_others(void (*show)(const struct cpu_user_regs *regs))
 {
+	unsigned c;
+
 	nmi_others(show, NMI_SHOW);
+	for_each_cpu(c, &cpu_online_map) {
+		uint64_t rip = xchg(&per_cpu(busy_rip, c), 0);
+
+		if (rip)
+			printk("*** CPU%u: *** interrupts off at %pS\n", c, (void *)rip);
+	}
 }
 
 void watchdog_progress(void)

@@ -8,6 +8,7 @@
 #include "x86/hooks.h"
 #include "x86/io.h"
 #include "x86/page.h"
+#include "x86/panic.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 
@@ -36,16 +37,15 @@ static __noreturn void fatal_trap(struct cpu_user_regs *regs)
 	unsigned v = regs->entry_vector;
 	const char *name = v < 32 && trap_names[v] ? trap_names[v] : "unknown";
 
-	show_registers(regs);
 	if (v == TRAP_PF)
-		panic("Fatal trap: %s at %lx, address %lx, error code %x", name, (unsigned long)regs->rip,
-		      (unsigned long)read_cr2(), regs->error_code);
-	panic("Fatal trap: %s (vector %u) at %lx, error code %x", name, v, (unsigned long)regs->rip, regs->error_code);
+		panic_at(regs, "Fatal trap: %s at %pS, address %lx, error code %x", name, (void *)regs->rip,
+			 (unsigned long)read_cr2(), regs->error_code);
+	panic_at(regs, "Fatal trap: %s (vector %u) at %pS, error code %x", name, v, (void *)regs->rip, regs->error_code);
 }
 
 /* Called by entry.S with interrupts off. */
-void trap_from_guest(struct cpu_user_regs *regs);
-void trap_from_guest(struct cpu_user_regs *regs)
+__hot void trap_from_guest(struct cpu_user_regs *regs);
+__hot void trap_from_guest(struct cpu_user_regs *regs)
 {
 	guest_traps->exception(regs);
 }
@@ -103,10 +103,9 @@ void double_fault(struct cpu_user_regs *regs)
 {
 	uint64_t base = (uint64_t)cpu_info() & ~(STACK_SIZE - 1);
 
-	show_registers(regs);
 	if (regs->rsp < base + (IST_PAGES + 1) * PAGE_SIZE && regs->rsp > base - STACK_SIZE)
-		panic("Double fault: stack overflow of CPU%u (rsp %lx)", smp_processor_id(), (unsigned long)regs->rsp);
-	panic("Double fault on CPU%u, cr2 %lx", smp_processor_id(), (unsigned long)read_cr2());
+		panic_at(regs, "Double fault: stack overflow of CPU%u (rsp %lx)", smp_processor_id(), (unsigned long)regs->rsp);
+	panic_at(regs, "Double fault on CPU%u, cr2 %lx", smp_processor_id(), (unsigned long)read_cr2());
 }
 
 int rdmsr_safe(uint32_t m, uint64_t *v)
