@@ -94,7 +94,7 @@ static size_t words_out(uint64_t *dst, const uint64_t *src, size_t n)
 	return n - i;
 }
 
-size_t guest_copy_in(void *dst, const void *guest_src, size_t n)
+__hot size_t guest_copy_in(void *dst, const void *guest_src, size_t n)
 {
 	size_t left;
 
@@ -111,7 +111,7 @@ size_t guest_copy_in(void *dst, const void *guest_src, size_t n)
 	return left;
 }
 
-size_t guest_copy_out(void *guest_dst, const void *src, size_t n)
+__hot size_t guest_copy_out(void *guest_dst, const void *src, size_t n)
 {
 	size_t left;
 

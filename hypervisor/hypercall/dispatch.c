@@ -2,10 +2,24 @@
 /*
  * The one door for a guest's kernel: a number in rax, up to six arguments, one table, one call.
  *
- * ABI of a 64-bit PV guest (xen/arch-x86/xen-x86_64.h): number in rax, arguments in rdi rsi rdx r10 r8 r9, result in rax.
- * A long operation is cut: its handler changes its own arguments to what is left and the `syscall` instruction of the
- * hypercall page (2 bytes) runs again, after the exit path has served softirqs and events.
+ * ABI of a 64-bit PV guest (xen/arch-x86/xen-x86_64.h): number in rax, arguments in rdi rsi rdx r10 r8 r9,
+ * result in rax. A long operation is cut: its handler changes its own arguments to what is left and the
+ * `syscall` instruction of the hypercall page (2 bytes) runs again, after the exit path has served softirqs
+ * and events.
  */
+#include "hypercall/absent.h"
+#include "hypercall/console_io.h"
+#include "hypercall/hvm_op.h"
+#include "hypercall/mca.h"
+#include "hypercall/multicall.h"
+#include "hypercall/platform.h"
+#include "hypercall/sched_op.h"
+#include "hypercall/version.h"
+#include "hypercall/domctl.h"
+#include "hypercall/memory.h"
+#include "hypercall/sysctl.h"
+#include "hypercall/vcpu_op.h"
+#include "pv/cpu_policy.h"
 #include "hypercall/hypercall.h"
 #include "hypercall/dispatch.h"
 #include "pv/mm.h"
@@ -59,7 +73,7 @@ const struct hypercall_row hypercall_table[64] = {
 	[__HYPERVISOR_arch_0] = { 1, HC_CONTROL, "mca", hc_mca },
 };
 
-bool caller_may(enum hc_who who)
+__hot bool caller_may(enum hc_who who)
 {
 	const struct domain *d = current->domain;
 
@@ -74,7 +88,7 @@ bool caller_may(enum hc_who who)
 	return false;
 }
 
-long hypercall_invoke(struct hypercall *h)
+__hot long hypercall_invoke(struct hypercall *h)
 {
 	const struct hypercall_row *row;
 
@@ -88,7 +102,7 @@ long hypercall_invoke(struct hypercall *h)
 	return row->fn(h);
 }
 
-void hypercall_entry(struct cpu_user_regs *regs)
+__hot void hypercall_entry(struct cpu_user_regs *regs)
 {
 	struct hypercall h = {
 		.op = regs->rax,
@@ -109,4 +123,11 @@ void hypercall_entry(struct cpu_user_regs *regs)
 	}
 	if (h.op != __HYPERVISOR_iret)	/* iret has loaded every register, rax too */
 		regs->rax = ret;
+}
+
+void hypercall_init(void)
+{
+	cpu_policy_init();
+	console_io_init();
+	vcpu_info_release_hook = vcpu_info_release;
 }

@@ -31,6 +31,8 @@ typedef uint64_t paddr_t;	/* machine (host-physical) byte address */
 #define __must_check	__attribute__((warn_unused_result))
 #define __printf(a, b)	__attribute__((format(__printf__, a, b)))
 #define __section(s)	__attribute__((section(s)))
+/* On the way of every system call, fault or hypercall of a guest: kept together, for each page of text costs a TLB miss. */
+#define __hot		__attribute__((hot))
 #define __init		__section(".init.text") __attribute__((cold))	/* freed after boot */
 #define __initdata	__section(".init.data")
 #define __cacheline	__attribute__((aligned(64)))

@@ -19,7 +19,7 @@
 /* The part that every frame shares, from the lowest address up. */
 struct frame_tail { uint64_t rip, cs, rflags, rsp, ss; };
 
-static void frame_tail(struct vcpu *v, const struct cpu_user_regs *regs, uint8_t mask, struct frame_tail *t)
+__hot static void frame_tail(struct vcpu *v, const struct cpu_user_regs *regs, uint8_t mask, struct frame_tail *t)
 {
 	t->rip = regs->rip;
 	/* The kernel tells its own frames from its user's by RPL: its own show ring 0. */
@@ -31,7 +31,7 @@ static void frame_tail(struct vcpu *v, const struct cpu_user_regs *regs, uint8_t
 	t->ss = regs->ss;
 }
 
-static void enter_kernel(struct vcpu *v, struct cpu_user_regs *regs, uint64_t rsp, uint64_t eip)
+__hot static void enter_kernel(struct vcpu *v, struct cpu_user_regs *regs, uint64_t rsp, uint64_t eip)
 {
 	regs->rsp = rsp;
 	regs->rip = eip;
@@ -43,7 +43,7 @@ static void enter_kernel(struct vcpu *v, struct cpu_user_regs *regs, uint64_t rs
 }
 
 /* Copies a finished frame below the kernel's stack pointer; n bytes, a multiple of 8. False: domain crashed. */
-static bool push_frame(struct vcpu *v, uint64_t top, const void *frame, size_t n, uint64_t *rsp)
+__hot static bool push_frame(struct vcpu *v, uint64_t top, const void *frame, size_t n, uint64_t *rsp)
 {
 	*rsp = (top & ~15ull) - n;
 	if (guest_copy_out((void *)*rsp, frame, n)) {
@@ -59,7 +59,7 @@ static uint64_t kernel_stack(struct vcpu *v, const struct cpu_user_regs *regs)
 	return guest_kernel_mode(v) ? regs->rsp : v->pv->kernel_sp;
 }
 
-void pv_bounce(struct cpu_user_regs *regs, uint64_t eip, unsigned flags, uint32_t error_code)
+__hot void pv_bounce(struct cpu_user_regs *regs, uint64_t eip, unsigned flags, uint32_t error_code)
 {
 	struct vcpu *v = current;
 	struct { uint64_t rcx, r11, v[6]; } f;
@@ -89,7 +89,7 @@ void pv_bounce(struct cpu_user_regs *regs, uint64_t eip, unsigned flags, uint32_
 	enter_kernel(v, regs, rsp, eip);
 }
 
-void pv_bounce_syscall(struct cpu_user_regs *regs)
+__hot void pv_bounce_syscall(struct cpu_user_regs *regs)
 {
 	struct vcpu *v = current;
 
@@ -152,7 +152,7 @@ void pv_bad_iret(struct cpu_user_regs *regs)
 	pv_bounce_failsafe(regs);
 }
 
-int pv_deliver_pending(struct cpu_user_regs *regs)
+__hot int pv_deliver_pending(struct cpu_user_regs *regs)
 {
 	struct vcpu *v = current;
 

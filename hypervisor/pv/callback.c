@@ -27,7 +27,7 @@ long hc_set_trap_table(struct hypercall *h)
 	struct trap_info ti;
 
 	if (!guest) {
-		memset(pv->trap_table, 0, sizeof(pv->trap_table));
+		memset(pv->trap_table, 0, 256 * sizeof(pv->trap_table[0]));
 		return 0;
 	}
 	for (;;) {

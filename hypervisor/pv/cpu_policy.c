@@ -4,6 +4,7 @@
  * Sources: Intel SDM vol. 2A (CPUID), AMD APM vol. 3 appendix E, xen/arch-x86/cpufeatureset.h.
  */
 #include "pv/cpu_policy.h"
+#include "pv/cpu_features.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mem/heap.h"
@@ -32,7 +33,8 @@ static const struct { uint32_t leaf, sub; enum reg reg; } word_at[FEATURESET_WOR
 	[4] = { LEAF_XSTATE, 1, A }, [5] = { LEAF_FEAT, 0, B }, [6] = { LEAF_FEAT, 0, C },
 	[7] = { EXT + 7, NO_SUB, D }, [8] = { EXT + 8, NO_SUB, B },
 	[9] = { LEAF_FEAT, 0, D }, [10] = { LEAF_FEAT, 1, A }, [11] = { EXT + 0x21, NO_SUB, A },
-	[12] = { LEAF_FEAT, 1, B }, [13] = { LEAF_FEAT, 2, D }, [14] = { LEAF_FEAT, 1, C }, [15] = { LEAF_FEAT, 1, D },
+	[12] = { LEAF_FEAT, 1, B }, [13] = { LEAF_FEAT, 2, D },
+	[14] = { LEAF_FEAT, 1, C }, [15] = { LEAF_FEAT, 1, D },
 	[16] = { HV_LIMIT, 0, A }, [17] = { HV_LIMIT, 0, A }, [18] = { EXT + 0x21, NO_SUB, C },
 };
 static bool word_is_msr(unsigned w) { return w == 16 || w == 17; }
@@ -101,8 +103,10 @@ static unsigned subleaves(uint32_t leaf)
 
 static void read_cpu(struct cpu_policy *p)
 {
-	static const xen_cpuid_leaf_t limit = { HV_LIMIT, NO_SUB, 0, 0, 0, 0 }, limit2 = { HV2_LIMIT, NO_SUB, 0, 0, 0, 0 };
-	uint32_t max = MIN(host_cpu.max_leaf, POLICY_MAX_BASIC), max_ext = MIN(host_cpu.max_ext_leaf, POLICY_MAX_EXT);
+	static const xen_cpuid_leaf_t limit = { HV_LIMIT, NO_SUB, 0, 0, 0, 0 };
+	static const xen_cpuid_leaf_t limit2 = { HV2_LIMIT, NO_SUB, 0, 0, 0, 0 };
+	uint32_t max = MIN(host_cpu.max_leaf, POLICY_MAX_BASIC);
+	uint32_t max_ext = MIN(host_cpu.max_ext_leaf, POLICY_MAX_EXT);
 
 	for (uint32_t l = 0; l <= max; l++) {
 		unsigned nr = subleaves(l);
@@ -126,7 +130,16 @@ static uint32_t *word_of(struct cpu_policy *p, unsigned w)
 
 	if (!l)
 		return NULL;
-	return word_at[w].reg == A ? &l->a : word_at[w].reg == B ? &l->b : word_at[w].reg == C ? &l->c : &l->d;
+	switch (word_at[w].reg) {
+	case A:
+		return &l->a;
+	case B:
+		return &l->b;
+	case C:
+		return &l->c;
+	default:
+		return &l->d;
+	}
 }
 
 void cpu_policy_featureset(const struct cpu_policy *p, uint32_t words[FEATURESET_WORDS])
@@ -373,7 +386,8 @@ static bool leaf_known(const xen_cpuid_leaf_t *l)
 	return nr ? l->subleaf < nr : l->subleaf == NO_SUB;
 }
 
-int cpu_policy_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned n, uint32_t *bad_leaf, uint32_t *bad_sub)
+int cpu_policy_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned n, uint32_t *bad_leaf,
+		   uint32_t *bad_sub)
 {
 	struct cpu_policy *p = new_object(struct cpu_policy), *old = d->cpu_policy;
 	uint32_t words[FEATURESET_WORDS], max[FEATURESET_WORDS];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What CPUID a domain sees: arrays of leaves, one policy for each question that the tools ask about the host
- * (XEN_SYSCTL_get_cpu_policy), and one for each domain for which a tool has set it; the others follow their kind's default.
- * A policy is constant while its domain's vCPUs run. Which feature PV guests may have: the list in pv/cpu_features.c.
+ * What CPUID a domain sees: arrays of leaves, one policy for each question that the tools ask about the
+ * host (XEN_SYSCTL_get_cpu_policy), and one for each domain for which a tool has set it; the others follow
+ * their kind's default. A policy is constant while its domain's vCPUs run. Which feature PV guests may
+ * have: the list in pv/cpu_features.c.
  */
 #ifndef PV_CPU_POLICY_H
 #define PV_CPU_POLICY_H
@@ -36,16 +37,13 @@ bool cpu_policy_has(const struct cpu_policy *p, unsigned feature);	/* XEN_X86_FE
 /* Bytes of the extended states that XCR0 = mask enables, in the standard format. */
 uint32_t cpu_policy_xsave_bytes(const struct cpu_policy *p, uint64_t mask);
 /*
- * Lays 'n' leaves over the policy of d (the rest stays) and takes out what PV guests cannot have. d is paused and not current.
- * -ENOMEM; -ERANGE: no such leaf, *bad_leaf and *bad_sub say which; -EINVAL, the same: more leaves than the host has.
+ * Lays 'n' leaves over the policy of d (the rest stays) and takes out what PV guests cannot have. d is
+ * paused and not current. -ENOMEM; -ERANGE: no such leaf, *bad_leaf and *bad_sub say which; -EINVAL, the
+ * same: more leaves than the host has.
  */
-int cpu_policy_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned n, uint32_t *bad_leaf, uint32_t *bad_sub);
+int cpu_policy_set(struct domain *d, const xen_cpuid_leaf_t *leaves, unsigned n, uint32_t *bad_leaf,
+		   uint32_t *bad_sub);
 void cpu_policy_domain_free(struct domain *d);
 /* The entry for a leaf (one without subleaves ignores sub), or NULL. */
 const xen_cpuid_leaf_t *cpu_policy_find(const struct cpu_policy *p, uint32_t leaf, uint32_t sub);
-
-/* pv/cpu_features.c */
-extern const uint32_t pv_default_features[FEATURESET_WORDS], pv_max_features[FEATURESET_WORDS];
-/* Takes out features that need one that is not there. */
-void cpu_features_settle(uint32_t words[FEATURESET_WORDS]);
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * CPUID as a PV guest's kernel sees it (by the XEN_CPUID prefix, or a fault): its domain's policy, what depends on the vCPU, and
- * the hypervisor's own leaves (xen/arch-x86/cpuid.h).
+ * CPUID as a PV guest's kernel sees it (by the XEN_CPUID prefix, or a fault): its domain's policy, what
+ * depends on the vCPU, and the hypervisor's own leaves (xen/arch-x86/cpuid.h).
  */
 #include "pv/cpu_policy.h"
 #include "pv/pv.h"
@@ -80,8 +80,8 @@ static void xen_leaf(struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4
 }
 
 /*
- * The guest's own CR4 says whether OSXSAVE shows. A guest kernel that asks by the prefix sees the host's too: kernels have relied on it
- * since 2010, and the oracle does the same.
+ * The guest's own CR4 says whether OSXSAVE shows. A guest kernel that asks by the prefix sees the host's
+ * too: kernels have relied on it since 2010, and the oracle does the same.
  */
 static bool shows_osxsave(const struct vcpu *v, const struct cpu_policy *p)
 {

@@ -14,6 +14,7 @@
 #define EFL_KEPT	0x254dd5ul
 #define EFL_IOPL	0x3000ul
 #define FXSAVE_BYTES	512
+#define TRAP_TABLE_BYTES (256 * sizeof(struct trap_info))
 
 /* Written in entry.S: to the guest by the frame on this CPU's stack. */
 void ret_to_guest(void) __noreturn;
@@ -47,7 +48,7 @@ static void pv_reset_state(struct vcpu *v)
 {
 	struct pv_vcpu *pv = v->pv;
 
-	memset(pv->trap_table, 0, sizeof(pv->trap_table));
+	memset(pv->trap_table, 0, TRAP_TABLE_BYTES);
 	pv->dr[6] = 0xffff0ff0;
 	pv->dr[7] = 0x400;
 	pv->cr0_guest = 0x80050033;	/* PG, AM, WP, NE, ET, MP, PE */
@@ -65,9 +66,12 @@ static int pv_vcpu_create(struct vcpu *v)
 	if (!v->pv)
 		return -ENOMEM;
 	spin_lock_init(&v->pv->shadow_ldt_lock);
+	v->pv->trap_table = heap_zalloc(TRAP_TABLE_BYTES);
+	if (!v->pv->trap_table)
+		goto free_pv;
 	v->xstate = xstate_alloc();
 	if (!v->xstate)
-		goto free_pv;
+		goto free_traps;
 	rc = pv_perdomain_vcpu(v);
 	if (rc)
 		goto free_xstate;
@@ -77,6 +81,8 @@ static int pv_vcpu_create(struct vcpu *v)
 free_xstate:
 	xstate_free(v->xstate);
 	v->xstate = NULL;
+free_traps:
+	heap_free(v->pv->trap_table);
 free_pv:
 	heap_free(v->pv);
 	v->pv = NULL;
@@ -88,6 +94,7 @@ static void pv_vcpu_destroy(struct vcpu *v)
 	if (v->xstate)
 		xstate_free(v->xstate);
 	v->xstate = NULL;
+	heap_free(v->pv->trap_table);
 	heap_free(v->pv);
 	v->pv = NULL;
 }
@@ -280,7 +287,7 @@ static void pv_get_context(struct vcpu *v, void *native_ctxt)
 	c->user_regs = v->regs;
 	c->user_regs.error_code = c->user_regs.entry_vector = 0;
 	c->user_regs.rflags = (v->regs.rflags & ~EFL_IOPL) | (uint64_t)pv->iopl << 12;
-	memcpy(c->trap_ctxt, pv->trap_table, sizeof(c->trap_ctxt));
+	memcpy(c->trap_ctxt, pv->trap_table, TRAP_TABLE_BYTES);
 	memcpy(c->gdt_frames, pv->gdt_mfn, sizeof(pv->gdt_mfn));
 	c->gdt_ents = pv->gdt_ents;
 	c->ldt_base = pv->ldt_base;

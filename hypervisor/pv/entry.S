@@ -34,6 +34,9 @@
 pv_syscall_stubs:
 	.fill 256 << STUB_SHIFT, 1, 0xcc
 
+	.section .text.hot, "ax"
+	.balign 64
+
 /* rsp = &guest_regs.es, rax = the guest's rsp, scratch[0] = the guest's rax, rcx = rip, r11 = rflags; interrupts off */
 	.globl pv_syscall_common
 pv_syscall_common:

@@ -14,7 +14,7 @@
 #define EFL_IF		(1u << 9)
 #define EFL_KEPT	0x254dd5ul	/* what a guest may choose: all but IOPL, IF, VM, VIF, VIP and the reserved */
 
-void pv_toggle_mode(struct vcpu *v)
+__hot void pv_toggle_mode(struct vcpu *v)
 {
 	v->pv->kernel_mode = !v->pv->kernel_mode;
 	/* KERNEL_GS_BASE always holds the base of the mode that is not in force. */
@@ -24,7 +24,7 @@ void pv_toggle_mode(struct vcpu *v)
 		guest_areas_retry(v);
 }
 
-long hc_iret(struct hypercall *h)
+__hot long hc_iret(struct hypercall *h)
 {
 	struct cpu_user_regs *regs = guest_cpu_user_regs();
 	struct vcpu *v = current;

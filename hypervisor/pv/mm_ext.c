@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* mmuext_op (xen/xen.h, struct mmuext_op): pins, roots, flushes, the LDT, whole pages. A table of sub-operations. */
 #include "pv/mm_priv.h"
-#include "hypercall/hypercall.h"
 #include "gmem/guest_access.h"
 #include "lib/rangeset.h"
 #include "lib/string.h"

@@ -12,7 +12,7 @@ void pv_fill_root_slots(struct domain *d, uint64_t *l4)
 	WRITE_ONCE(l4[PERDOMAIN_SLOT], pte_make(d->pv->perdomain_l3, PTE_P | PTE_W | PTE_A));
 }
 
-void pv_load_root(struct vcpu *v)
+__hot void pv_load_root(struct vcpu *v)
 {
 	uint64_t root = v->pv->kernel_mode ? v->pv->guest_table : v->pv->guest_table_user;
 

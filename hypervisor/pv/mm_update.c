@@ -7,7 +7,6 @@
  * and the hypervisor's own safety does not rest on it (mm_types.c).
  */
 #include "pv/mm_priv.h"
-#include "hypercall/hypercall.h"
 #include "gmem/guest_access.h"
 
 /* --- one entry --- */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* update_va_mapping: one L1 entry, named by the address that it maps, and the flush that goes with it (xen/xen.h, UVMF_*). */
 #include "pv/mm_priv.h"
-#include "hypercall/hypercall.h"
 #include "gmem/guest_access.h"
 #include "x86/cpu.h"
 

@@ -15,28 +15,29 @@
 #define TBF_INTERRUPT	8u	/* deliver with event delivery masked */
 
 struct pv_vcpu {
+	/* what every entry and exit touches: one cache line, and one page with the rest */
 	bool kernel_mode;		/* which of the two roots, and of the two GS bases, is in force */
-	struct trap_info trap_table[256];
+	bool syscall_disables_events, failsafe_disables_events, sysenter_disables_events, syscall32_disables_events;
+	uint8_t iopl;
+	bool dr_loaded;			/* DR7 with breakpoints is in the CPU */
+	bool failsafe_pending;		/* a segment selector could not be loaded on entry */
+	uint64_t syscall_callback_eip, event_callback_eip, kernel_sp, kernel_ss;
+	/* Page tables: mfn of the roots, each with a L4 type reference and a page reference while set; 0: none */
+	uint64_t guest_table, guest_table_user;
+	struct trap_info *trap_table;	/* 256, a page of their own */
+
 	uint64_t gdt_mfn[GDT_GUEST_FRAMES]; unsigned gdt_ents;	/* each frame holds a FTYPE_SEGDESC reference */
 	uint64_t ldt_base; unsigned ldt_ents;	/* mapped on first use: shadow window after the GDT's */
 	unsigned shadow_ldt_count; spinlock_t shadow_ldt_lock;
-	uint64_t kernel_ss, kernel_sp;
-	uint64_t event_callback_eip, failsafe_callback_eip, syscall_callback_eip;
-	uint64_t sysenter_callback_eip, syscall32_callback_eip; uint16_t sysenter_callback_cs, syscall32_callback_cs;
-	bool syscall_disables_events, failsafe_disables_events, sysenter_disables_events, syscall32_disables_events;
-	uint64_t nmi_callback_eip;
+	uint64_t failsafe_callback_eip, sysenter_callback_eip, syscall32_callback_eip, nmi_callback_eip;
+	uint16_t sysenter_callback_cs, syscall32_callback_cs;
 	uint64_t fs_base, gs_base_kernel, gs_base_user;	/* while not on a CPU */
 	uint64_t cr0_guest, cr4_guest;	/* what the guest believes */
-	uint64_t dr[8]; bool dr_loaded;	/* DR7 with breakpoints is in the CPU */
-	uint8_t iopl;
+	uint64_t dr[8];
 	uint64_t iobmp; unsigned iobmp_limit;	/* guest virtual address of its I/O bitmap */
 	uint32_t cf8;
-	/* Page tables: mfn of the roots, each with a L4 type reference and a page reference while set; 0: none */
-	uint64_t guest_table, guest_table_user;
 	struct frame *old_table;	/* half taken apart, with a page reference: goes on at the next MMU hypercall (mm_types.c) */
-	bool failsafe_pending;		/* a segment selector could not be loaded on entry */
 	uint64_t *l1_window;		/* the 32 PTEs of this vCPU's GDT and LDT window in the per-domain area */
-	uint64_t vm_assist_pending;
 };
 struct pv_domain {
 	mfn_t perdomain_l3;		/* linked at PERDOMAIN_SLOT of each root of the domain */

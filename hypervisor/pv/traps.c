@@ -13,7 +13,7 @@
 static const uint32_t has_error_code = 1u << TRAP_DF | 1u << TRAP_TS | 1u << TRAP_NP | 1u << TRAP_SS | 1u << TRAP_GP |
 	1u << TRAP_PF | 1u << TRAP_AC;
 
-void pv_inject_exception(uint8_t vector, uint32_t error_code)
+__hot void pv_inject_exception(uint8_t vector, uint32_t error_code)
 {
 	struct vcpu *v = current;
 	struct cpu_user_regs *regs = guest_cpu_user_regs();
@@ -46,7 +46,7 @@ static void show_walk(const struct vcpu *v, uint64_t addr)
 	}
 }
 
-void pv_inject_page_fault(uint32_t error_code, uint64_t addr)
+__hot void pv_inject_page_fault(uint32_t error_code, uint64_t addr)
 {
 	struct vcpu *v = current;
 
@@ -58,7 +58,7 @@ void pv_inject_page_fault(uint32_t error_code, uint64_t addr)
 	pv_inject_exception(TRAP_PF, error_code);
 }
 
-static void page_fault(struct vcpu *v, struct cpu_user_regs *regs)
+__hot static void page_fault(struct vcpu *v, struct cpu_user_regs *regs)
 {
 	uint64_t addr = read_cr2();
 	uint32_t ec = regs->error_code;
@@ -126,7 +126,7 @@ static void device_not_available(struct vcpu *v)
 	pv_inject_exception(TRAP_NM, 0);
 }
 
-static void pv_exception(struct cpu_user_regs *regs)
+__hot static void pv_exception(struct cpu_user_regs *regs)
 {
 	struct vcpu *v = current;
 	unsigned vector = regs->entry_vector & 0xff;

@@ -13,7 +13,7 @@
 #define STACK_LAST	0x7fff
 #define CPU_INFO_SIZE	264		/* asserted in desc.c */
 
-	.text
+	.section .text.hot, "ax"
 
 .macro SAVE_REGS
 	cld

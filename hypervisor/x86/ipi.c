@@ -186,7 +186,7 @@ void flush_tlb_local(unsigned flags)
 }
 
 /* The time is taken before the load: what is stamped later than it may be in the TLB. */
-void cpu_load_root(mfn_t root)
+__hot void cpu_load_root(mfn_t root)
 {
 	unsigned long f = irq_save();
 	uint64_t t = clock64(), cr3 = root.n << PAGE_SHIFT;
