@@ -11,11 +11,7 @@
 
 #define DESC_S		(1ull << 44)
 #define DESC_P		(1ull << 47)
-#define DESC_L		(1ull << 53)
-#define DESC_DB		(1ull << 54)
 #define DESC_DPL	(3ull << 45)
-#define DESC_CODE	(1ull << 43)
-#define DESC_CONFORMING	(1ull << 42)
 
 bool pv_fix_descriptor(uint64_t *desc)
 {
@@ -25,12 +21,9 @@ bool pv_fix_descriptor(uint64_t *desc)
 		return true;
 	if (!(d & DESC_S))
 		return false;			/* no system descriptors: gates and TSSs are ours */
-	/* All rings of a 64-bit PV guest are ring 3. */
-	if ((d & DESC_DPL) < (3ull << 45))
-		*desc = d = d | DESC_DPL;
-	if ((d & DESC_CODE) && (d & DESC_CONFORMING))
-		return false;
-	return !((d & DESC_CODE) && (d & DESC_L) && (d & DESC_DB));
+	/* All rings of a 64-bit PV guest are ring 3. A code segment that is none (L and D) faults when it is loaded. */
+	*desc = d | DESC_DPL;
+	return true;
 }
 
 static uint64_t window_pte(uint64_t mfn) { return pte_make(MFN(mfn), MAP_RO & ~PTE_G) | PTE_W | PTE_D; }

@@ -144,12 +144,18 @@ static enum emul_result xsetbv(struct emul *i)
 {
 	struct vcpu *v = current;
 	uint64_t val = (uint32_t)i->regs->rax | i->regs->rdx << 32;
+	int bad;
 
 	if ((uint32_t)i->regs->rcx || !host_cpu.xsave || !(val & 1) || (val & ~host_cpu.xcr0) || (val & 6) == 4)
 		return EMUL_FAIL;
+	/* The CPU knows which combinations make sense. */
+	__asm__ volatile("1: xsetbv; xorl %0, %0\n2:\n"
+			 ".section .text.fixup,\"ax\"\n3: movl $1, %0; jmp 2b\n.previous\n" EX_TABLE(1b, 3b)
+			 : "=&r"(bad) : "c"(0), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)));
+	if (bad)
+		return EMUL_FAIL;
 	v->xcr0 = val;
 	v->xcr0_accum |= val;
-	__asm__ volatile("xsetbv" :: "c"(0), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)));
 	return EMUL_DONE;
 }
 
@@ -273,7 +279,7 @@ bool pv_emulate_privileged(struct cpu_user_regs *regs)
 	if (!in_64bit_code(regs) || !fetch(&i) || !decode_prefixes(&i, &op))
 		return false;
 	if (!guest_kernel_mode(current) && !user_may(op) &&
-	    !(op == 0x0f && i.bytes[i.pos] == 0xa2))	/* cpuid faulting reaches users too */
+	    !(op == 0x0f && i.pos < i.have && i.bytes[i.pos] == 0xa2))	/* cpuid faulting reaches users too */
 		return false;
 	res = op == 0x0f ? two_byte(&i) : one_byte(&i, op);
 	if (res == EMUL_DONE) {

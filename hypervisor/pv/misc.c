@@ -74,6 +74,8 @@ long hc_set_segment_base(struct hypercall *h)
 }
 
 /* Breakpoints on the hypervisor's addresses, or on I/O, are not for guests; general detect neither. */
+#define DR7_GENERAL_DETECT (1u << 13)
+
 int pv_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
 {
 	switch (reg) {
@@ -88,7 +90,9 @@ int pv_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
 		return 0;
 	case 5:
 	case 7:
-		value = (value & ~0xd800ul & 0xffffffff) | 0x400;
+		if (value & DR7_GENERAL_DETECT)
+			return -EPERM;
+		value = (value & 0xffff07ff) | 0x400;
 		for (unsigned i = 0; i < 4; i++)
 			if (((value >> (16 + 4 * i)) & 3) == 2)
 				return -EPERM;
