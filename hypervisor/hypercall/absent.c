@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Services of the interface that this hypervisor does not offer to PV guests: the one place that says so, with the answer that
- * Debian's Xen 4.17 gives where it lacks them too (docs/hypercalls.md).
+ * Services of the interface that this hypervisor does not offer to PV guests: the one place that says so,
+ * with the answer that Debian's Xen 4.17 gives where it lacks them too (docs/hypercalls.md).
  */
+#include "hypercall/absent.h"
 #include "hypercall/dispatch.h"
 
 long hc_xsm_op(struct hypercall *h)	/* no security module */
@@ -40,7 +41,10 @@ long hc_xenoprof_op(struct hypercall *h)
 	return -ENOSYS;
 }
 
-/* Device models act on HVM guests only; who and whom are checked first, as for any operation on another domain. */
+/*
+ * Device models act on HVM guests only; who and whom are checked first, as for any operation on another
+ * domain.
+ */
 long hc_dm_op(struct hypercall *h)
 {
 	struct domain *d;

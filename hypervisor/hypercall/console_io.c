@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* console_io: dom0's console, and (debug builds) other guests' lines in the log (xen/xen.h, CONSOLEIO_*). */
+#include "hypercall/console_io.h"
 #include "hypercall/dispatch.h"
 #include "hypercall/evtchn.h"
-#include "hypercall/vcpu_op.h"
-#include "pv/cpu_policy.h"
 #include "lib/panic.h"
 #include "sched/softirq.h"
 #include "x86/console.h"
@@ -110,12 +109,10 @@ static void defer_console_work(void)
 	softirq_raise(SOFTIRQ_KEY);
 }
 
-void hypercall_init(void)
+void console_io_init(void)
 {
-	cpu_policy_init();
 	softirq_open(SOFTIRQ_KEY, console_deferred);
 	console_defer = defer_console_work;
 	console_input_notify = tell_dom0_input;
 	console_ring_notify = tell_dom0_ring;
-	vcpu_info_release_hook = vcpu_info_release;
 }

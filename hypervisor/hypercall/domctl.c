@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * domctl: the tools' operations on domains (xen/domctl.h). The table says for each operation who may call it and what comes back;
- * the handlers are in domctl_*.c.
+ * domctl: the tools' operations on domains (xen/domctl.h). The table says for each operation who may call
+ * it and what comes back; the handlers are in domctl_*.c.
  *
- * One lock serialises all (it is the outermost of the hypervisor's locks). Who does not get it at once issues the hypercall
- * again, so that no CPU waits for it with its events undelivered.
+ * One lock serialises all (it is the outermost of the hypervisor's locks). Who does not get it at once
+ * issues the hypercall again, so that no CPU waits for it with its events undelivered.
  */
+#include "hypercall/domctl_domain.h"
+#include "hypercall/domctl_vcpu.h"
+#include "hypercall/domctl_cpu.h"
+#include "hypercall/domctl_io.h"
+#include "hypercall/domctl_numa.h"
+#include "hypercall/domctl_gdbsx.h"
 #include "hypercall/domctl.h"
 #include "lib/string.h"
 
@@ -110,7 +116,8 @@ static const struct domctl_row *find_row(uint32_t cmd)
 
 	if (cmd < ARRAY_SIZE(rows))
 		r = &rows[cmd];
-	else if (cmd >= XEN_DOMCTL_gdbsx_guestmemio && cmd - XEN_DOMCTL_gdbsx_guestmemio < ARRAY_SIZE(gdbsx_rows))
+	else if (cmd >= XEN_DOMCTL_gdbsx_guestmemio &&
+		 cmd - XEN_DOMCTL_gdbsx_guestmemio < ARRAY_SIZE(gdbsx_rows))
 		r = &gdbsx_rows[cmd - XEN_DOMCTL_gdbsx_guestmemio];
 	return r && (r->fn || r->answer) ? r : NULL;
 }
@@ -131,7 +138,8 @@ static int find_target(struct domctl_call *c, const struct domctl_row *r)
 	}
 	if (caller_may(HC_CONTROL))
 		return 0;
-	if (r->who == CONTROL_OR_TARGET && c->d && c->d != current->domain && domain_may_control(current->domain, c->d))
+	if (r->who == CONTROL_OR_TARGET && c->d && c->d != current->domain &&
+	    domain_may_control(current->domain, c->d))
 		return 0;
 	return -EPERM;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* domctl: what a domain's CPUs are and hold: policy, TSC, extended state, callbacks, MSRs. */
+#include "hypercall/domctl_cpu.h"
 #include "hypercall/domctl.h"
 #include "lib/string.h"
 #include "mem/heap.h"
@@ -64,7 +65,9 @@ long domctl_set_policy(struct domctl_call *c)
 
 long domctl_get_policy(struct domctl_call *c)
 {
-	static const xen_msr_entry_t msrs[POLICY_MAX_MSRS] = { { MSR_PLATFORM_INFO, 0, 0 }, { MSR_ARCH_CAPABILITIES, 0, 0 } };
+	static const xen_msr_entry_t msrs[POLICY_MAX_MSRS] = {
+		{ MSR_PLATFORM_INFO, 0, 0 }, { MSR_ARCH_CAPABILITIES, 0, 0 },
+	};
 	struct xen_domctl_cpu_policy *a = &c->op.u.cpu_policy;
 	const struct cpu_policy *p = cpu_policy_of(c->d);
 
@@ -114,7 +117,10 @@ long domctl_set_tsc(struct domctl_call *c)
 	return rc;
 }
 
-/* Extended state crosses as two words, XCR0 and all that it ever was, and the area in the standard format of XSAVE. */
+/*
+ * Extended state crosses as two words, XCR0 and all that it ever was, and the area in the standard format
+ * of XSAVE.
+ */
 struct xstate_head { uint64_t xcr0, xcr0_accum; };
 
 static uint64_t xstate_allowed(const struct domain *d)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* domctl: domains as wholes: creation, death, pause, limits, what is told of them. */
+#include "hypercall/domctl_domain.h"
 #include "hypercall/domctl.h"
 #include "hypercall/evtchn.h"
 #include "lib/string.h"
@@ -104,7 +105,8 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
 	if (d->state == DOM_DEAD)
 		info->flags |= XEN_DOMINF_dying;
 	if (d->is_shut_down)
-		info->flags |= XEN_DOMINF_shutdown | (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
+		info->flags |= XEN_DOMINF_shutdown |
+			       (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
 	if (d->controller_pause_count > 0)
 		info->flags |= XEN_DOMINF_paused;
 	if (s && s->debugger)
@@ -248,7 +250,10 @@ long domctl_address_size_get(struct domctl_call *c)
 	return 0;
 }
 
-/* A guest that shut down with SHUTDOWN_soft_reset starts anew in its own memory: its event channels go, the rest stays. */
+/*
+ * A guest that shut down with SHUTDOWN_soft_reset starts anew in its own memory: its event channels go, the
+ * rest stays.
+ */
 long domctl_soft_reset(struct domctl_call *c)
 {
 	if (c->d == current->domain)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * domctl: a debugger's view of a PV guest's memory by linear address (XEN_DOMCTL_gdbsx_guestmemio). The guest's own tables are walked by
- * the direct map; each table and the frame itself must be the guest's at the moment it is used.
+ * domctl: a debugger's view of a PV guest's memory by linear address (XEN_DOMCTL_gdbsx_guestmemio). The
+ * guest's own tables are walked by the direct map; each table and the frame itself must be the guest's at
+ * the moment it is used.
  */
+#include "hypercall/domctl_gdbsx.h"
 #include "hypercall/domctl.h"
 #include "mem/frame.h"
 #include "pv/mm.h"

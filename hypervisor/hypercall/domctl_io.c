@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* domctl: access to the machine's ports, device memory and interrupts; types of a guest's frames. */
+#include "hypercall/domctl_io.h"
 #include "hypercall/domctl.h"
 #include "lib/rangeset.h"
 #include "x86/cpu.h"
@@ -10,7 +11,8 @@
 #define PAGEFRAMES_BATCH 64u
 
 /* Who gives away must have it. */
-static long change(struct rangeset *mine, struct rangeset *theirs, unsigned long s, unsigned long e, bool allow)
+static long change(struct rangeset *mine, struct rangeset *theirs, unsigned long s, unsigned long e,
+		   bool allow)
 {
 	if (!rangeset_contains(mine, s, e))
 		return -EPERM;
@@ -39,7 +41,8 @@ long domctl_iomem_permission(struct domctl_call *c)
 
 	if (!mfn_range_ok(p->first_mfn, p->nr_mfns))
 		return -EINVAL;
-	return change(current->domain->io_mem, c->d->io_mem, p->first_mfn, p->first_mfn + p->nr_mfns - 1, p->allow_access);
+	return change(current->domain->io_mem, c->d->io_mem, p->first_mfn, p->first_mfn + p->nr_mfns - 1,
+		      p->allow_access);
 }
 
 long domctl_ioport_permission(struct domctl_call *c)
@@ -48,7 +51,8 @@ long domctl_ioport_permission(struct domctl_call *c)
 
 	if (!p->nr_ports || p->first_port >= NR_PORTS || p->nr_ports > NR_PORTS - p->first_port)
 		return -EINVAL;
-	return change(current->domain->io_ports, c->d->io_ports, p->first_port, p->first_port + p->nr_ports - 1, p->allow_access);
+	return change(current->domain->io_ports, c->d->io_ports, p->first_port,
+		      p->first_port + p->nr_ports - 1, p->allow_access);
 }
 
 /* A PV guest maps device memory itself; there is nothing to do but to check that both may. */

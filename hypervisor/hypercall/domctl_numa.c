@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* domctl: which nodes of the machine a domain likes, and which virtual nodes it sees. */
+#include "hypercall/memory_physmap.h"
+#include "hypercall/domctl_numa.h"
 #include "hypercall/domctl.h"
 #include "hypercall/memory.h"
 #include "mem/alloc.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* domctl: vCPUs of other domains: contexts, state, affinity, triggers. */
+#include "hypercall/domctl_vcpu.h"
 #include "hypercall/domctl.h"
 #include "hypercall/vcpu_op.h"
 #include "lib/string.h"

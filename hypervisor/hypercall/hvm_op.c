@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* hvm_op, as far as it concerns PV guests and their tools (xen/hvm/hvm_op.h): parameters exist for HVM guests only. */
+/*
+ * hvm_op, as far as it concerns PV guests and their tools (xen/hvm/hvm_op.h): parameters exist for HVM
+ * guests only.
+ */
+#include "hypercall/hvm_op.h"
 #include "hypercall/dispatch.h"
 #include "x86/time.h"
 #include <xen/hvm/hvm_op.h>

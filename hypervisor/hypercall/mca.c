@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* mca: dom0's machine-check log (xen/arch-x86/xen-mca.h). Machine checks end the host (x86/), so the log that dom0 fetches is empty. */
+/*
+ * mca: dom0's machine-check log (xen/arch-x86/xen-mca.h). Machine checks end the host (x86/), so the log
+ * that dom0 fetches is empty.
+ */
+#include "hypercall/mca.h"
 #include "hypercall/dispatch.h"
 #include "lib/string.h"
 #include "x86/cpu.h"

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* memory_op: the table, and what only asks (xen/memory.h). */
+#include "hypercall/memory_reserve.h"
+#include "hypercall/memory_exchange.h"
+#include "hypercall/memory_map.h"
+#include "hypercall/memory_physmap.h"
 #include "hypercall/memory.h"
 #include "mem/alloc.h"
 
@@ -44,7 +48,10 @@ static long maximum_reservation(struct hypercall *h, void *arg, unsigned long st
 	return n;
 }
 
-/* A PV guest says itself how far its pseudo-physical memory goes: a number of frames, 0 until it (or its builder) has. */
+/*
+ * A PV guest says itself how far its pseudo-physical memory goes: a number of frames, 0 until it (or its
+ * builder) has.
+ */
 static long maximum_gpfn(struct hypercall *h, void *arg, unsigned long start)
 {
 	int err;

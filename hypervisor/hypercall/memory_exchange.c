@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * XENMEM_exchange: a PV guest gives frames and gets others, contiguous or below an address (xen/memory.h). In chunks: the
- * larger extent of both sides. Per chunk: take the new frames, then the old ones away, then hand out; until the old
- * are gone everything can be undone.
+ * XENMEM_exchange: a PV guest gives frames and gets others, contiguous or below an address (xen/memory.h).
+ * In chunks: the larger extent of both sides. Per chunk: take the new frames, then the old ones away, then
+ * hand out; until the old are gone everything can be undone.
  */
+#include "hypercall/memory_reserve.h"
+#include "hypercall/memory_exchange.h"
 #include "hypercall/memory.h"
 #include "mem/alloc.h"
 #include "mem/heap.h"
@@ -105,7 +107,10 @@ static int take_old(struct exchange *e, unsigned long chunk)
 	return rc;
 }
 
-/* The new extents become the guest's at the places that it names. A failure loses it what is left: its own list was bad. */
+/*
+ * The new extents become the guest's at the places that it names. A failure loses it what is left: its own
+ * list was bad.
+ */
 static int hand_out(struct exchange *e, unsigned long chunk)
 {
 	int rc = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Maps of memory: the machine's, a guest's, and where the M2P is (XENMEM_*memory_map, XENMEM_machphys_*). */
+#include "hypercall/memory_map.h"
 #include "hypercall/memory.h"
 #include "boot/boot.h"
 #include "lib/rangeset.h"
@@ -132,8 +133,8 @@ static void map_host_until(struct map_out *o, uint64_t limit)
 }
 
 /*
- * A range [s,e] of frames that dom0 may map: what lies between it and the last one is the hypervisor's own (local APIC, IO-APICs,
- * HPET), and dom0 is told that it is reserved, so that it puts no device there.
+ * A range [s,e] of frames that dom0 may map: what lies between it and the last one is the hypervisor's own
+ * (local APIC, IO-APICs, HPET), and dom0 is told that it is reserved, so that it puts no device there.
  */
 static int map_permitted(unsigned long s, unsigned long e, void *arg)
 {

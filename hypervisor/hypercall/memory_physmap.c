@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Operations on a guest's physical address space, of which a PV guest has none of its own making (-EACCES, as Xen), resources that tools
- * map, and the virtual NUMA topology.
+ * Operations on a guest's physical address space, of which a PV guest has none of its own making (-EACCES,
+ * as Xen), resources that tools map, and the virtual NUMA topology.
  */
+#include "hypercall/memory_physmap.h"
 #include "hypercall/memory.h"
 #include "hypercall/gnttab.h"
 #include "mem/heap.h"
@@ -73,8 +74,11 @@ long memory_reserved_device_map(struct hypercall *h, void *arg, unsigned long st
 	return guest_copy_out(arg, &m, sizeof(m)) ? -EFAULT : 0;
 }
 
-/* Frames of the resource from x->frame on; the guest's list and the count are brought up to date as it goes. */
-static long acquire_frames(struct hypercall *h, void *arg, struct domain *d, struct xen_mem_acquire_resource *x,
+/*
+ * Frames of the resource from x->frame on; the guest's list and the count are brought up to date as it
+ * goes.
+ */
+static long acquire_frames(struct hypercall *h, struct domain *d, const struct xen_mem_acquire_resource *x,
 			   unsigned long start)
 {
 	mfn_t mfn[RESOURCE_BATCH];
@@ -129,7 +133,7 @@ long memory_acquire_resource(struct hypercall *h, void *arg, unsigned long start
 	}
 	if (start > x.nr_frames || x.frame + x.nr_frames > max)
 		goto put;
-	rc = acquire_frames(h, arg, d, &x, start);
+	rc = acquire_frames(h, d, &x, start);
 put:
 	domain_put(d);
 	return rc;
@@ -145,8 +149,8 @@ static int vnuma_fill(const struct vnuma *v, struct xen_vnuma_topology_info *t)
 }
 
 /*
- * A domain's topology is set once, before it runs, and goes with the domain (hypercall/domctl_numa.c), so that it can be read without a lock
- * while guest memory is written.
+ * A domain's topology is set once, before it runs, and goes with the domain (hypercall/domctl_numa.c), so
+ * that it can be read without a lock while guest memory is written.
  */
 long memory_vnuma_info(struct hypercall *h, void *arg, unsigned long start)
 {
@@ -169,7 +173,8 @@ long memory_vnuma_info(struct hypercall *h, void *arg, unsigned long start)
 	err = -EOPNOTSUPP;
 	if (!v)
 		goto put;
-	room = t.nr_vnodes >= v->nr_vnodes && t.nr_vcpus >= v->nr_vcpus && t.nr_vmemranges >= v->nr_vmemranges;
+	room = t.nr_vnodes >= v->nr_vnodes && t.nr_vcpus >= v->nr_vcpus &&
+	       t.nr_vmemranges >= v->nr_vmemranges;
 	t.nr_vnodes = v->nr_vnodes;
 	t.nr_vcpus = v->nr_vcpus;
 	t.nr_vmemranges = v->nr_vmemranges;

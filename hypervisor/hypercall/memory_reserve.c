@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Reservations: a domain's frames come and go (XENMEM_increase_reservation, decrease, populate_physmap, claim_pages).
+ * Reservations: a domain's frames come and go (XENMEM_increase_reservation, decrease, populate_physmap,
+ * claim_pages).
  *
- * The result is the number of extents done; an extent that fails ends the run, and errors before the first show as no
- * extent done, which is what the ABI says of these operations.
+ * The result is the number of extents done; an extent that fails ends the run, and errors before the first
+ * show as no extent done, which is what the ABI says of these operations.
  */
+#include "hypercall/memory_reserve.h"
 #include "hypercall/memory.h"
 #include "mem/alloc.h"
 
@@ -66,7 +68,9 @@ static long run_extents(struct hypercall *h, void *arg, unsigned long start, ext
 	return i;
 }
 
-/* A new frame has no place in the guest's memory until populate_physmap, or the guest itself, gives it one. */
+/*
+ * A new frame has no place in the guest's memory until populate_physmap, or the guest itself, gives it one.
+ */
 static bool increase_one(struct reserve_run *run, unsigned long i)
 {
 	struct frame *f = domain_alloc_frames(run->d, run->r.extent_order, run->flags);
@@ -77,7 +81,8 @@ static bool increase_one(struct reserve_run *run, unsigned long i)
 	for (unsigned long k = 0; k < 1ul << run->r.extent_order; k++)
 		m2p_set(MFN(frame_mfn(f).n + k), M2P_INVALID);
 	mfn = frame_mfn(f).n;
-	return guest_handle_is_null(run->r.extent_start) || !copy_to_guest_offset(run->r.extent_start, i, &mfn, 1);
+	return guest_handle_is_null(run->r.extent_start) ||
+	       !copy_to_guest_offset(run->r.extent_start, i, &mfn, 1);
 }
 
 static bool populate_one(struct reserve_run *run, unsigned long i)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * multicall: a list of hypercalls in one entry (xen/xen.h, struct multicall_entry). Each entry is read once when its turn
- * comes; its result goes back into it. Cut between entries, and inside one by writing what is left of it back to the list.
+ * multicall: a list of hypercalls in one entry (xen/xen.h, struct multicall_entry). Each entry is read once
+ * when its turn comes; its result goes back into it. Cut between entries, and inside one by writing what is
+ * left of it back to the list.
  */
+#include "hypercall/multicall.h"
 #include "hypercall/dispatch.h"
 
 static int run_entry(struct hypercall *h, struct multicall_entry *guest, bool *stop)
@@ -24,7 +26,7 @@ static int run_entry(struct hypercall *h, struct multicall_entry *guest, bool *s
 		e.result = 0;
 		return guest_copy_out(guest, &e, sizeof(e)) ? -EFAULT : -EAGAIN_HYPERCALL;
 	}
-	if (inner.op == __HYPERVISOR_iret) {	/* the guest's registers are loaded: nothing more to do or to say */
+	if (inner.op == __HYPERVISOR_iret) {	/* its registers are loaded: nothing more to say */
 		h->op = __HYPERVISOR_iret;
 		*stop = true;
 		return 0;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The hypercall page of a 64-bit PV guest: 128 slots of 32 bytes, slot n issues hypercall n. `syscall` clobbers rcx and r11,
- * which the ABI keeps, so each slot saves them; iret's frame (struct iret_context) begins with rcx, r11, rax instead.
+ * The hypercall page of a 64-bit PV guest: 128 slots of 32 bytes, slot n issues hypercall n. `syscall`
+ * clobbers rcx and r11, which the ABI keeps, so each slot saves them; iret's frame (struct iret_context)
+ * begins with rcx, r11, rax instead.
  */
-#include "hypercall/hypercall.h"
+#include "hypercall/page.h"
 #include "lib/string.h"
-#include "pv/pv.h"
 
 #define SLOT_BYTES 32
 #define NR_SLOTS (PAGE_SIZE / SLOT_BYTES)

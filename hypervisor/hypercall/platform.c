@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* platform_op: dom0's part in running the machine (xen/platform.h): clock, sleep, firmware, CPUs. For control domains only. */
+/*
+ * platform_op: dom0's part in running the machine (xen/platform.h): clock, sleep, firmware, CPUs. For
+ * control domains only.
+ */
+#include "hypercall/platform.h"
 #include "hypercall/dispatch.h"
 #include "boot/boot.h"
 #include "lib/panic.h"
@@ -45,7 +49,9 @@ static long settime64(struct xen_platform_op *op, bool *copyback)
 	return 0;
 }
 
-/* What dom0's ACPI has prepared; only soft-off is carried out, the wake-up path of the others is not there. */
+/*
+ * What dom0's ACPI has prepared; only soft-off is carried out, the wake-up path of the others is not there.
+ */
 static long enter_sleep(struct xen_platform_op *op, bool *copyback)
 {
 	const struct xenpf_enter_acpi_sleep *s = &op->u.enter_acpi_sleep;
@@ -92,7 +98,9 @@ static long getidletime(struct xen_platform_op *op, bool *copyback)
 	return guest_copy_out(g->cpumap_bitmap.p, map.bits, DIV_ROUND_UP(nr, 8)) ? -EFAULT : 0;
 }
 
-/* The hypervisor idles by HLT and leaves frequencies alone: it takes dom0's tables and has no use for them. */
+/*
+ * The hypervisor idles by HLT and leaves frequencies alone: it takes dom0's tables and has no use for them.
+ */
 static long set_pminfo(struct xen_platform_op *op, bool *copyback)
 {
 	switch (op->u.set_pminfo.type) {
@@ -210,7 +218,10 @@ static long efi_info(struct xenpf_firmware_info *f, bool *copyback)
 	}
 }
 
-/* BIOS data that only a real-mode start could have read is not there: the image is loaded by multiboot or EFI. */
+/*
+ * BIOS data that only a real-mode start could have read is not there: the image is loaded by multiboot or
+ * EFI.
+ */
 static long firmware_info(struct xen_platform_op *op, bool *copyback)
 {
 	struct xenpf_firmware_info *f = &op->u.firmware_info;
@@ -234,7 +245,10 @@ static long firmware_info(struct xen_platform_op *op, bool *copyback)
 	}
 }
 
-/* One MSR on one CPU, of the few that tools read (thermal, energy, cache monitoring): those that do not change how it works. */
+/*
+ * One MSR on one CPU, of the few that tools read (thermal, energy, cache monitoring): those that do not
+ * change how it works.
+ */
 struct msr_read { uint32_t msr; uint64_t val; int rc; };
 
 static void read_msr(void *arg)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sched_op and set_timer_op: yield, block, poll, shut down, watchdogs (xen/sched.h). */
+#include "hypercall/sched_op.h"
 #include "hypercall/dispatch.h"
 #include "lib/panic.h"
 #include "mem/heap.h"
@@ -12,7 +13,10 @@
 #define NS_PER_SEC 1000000000ll
 #define NS_PER_MS 1000000ll
 
-/* The timers live as long as 'w' in d->services; a timer's function needs its domain, hence the back pointer. */
+/*
+ * The timers live as long as 'w' in d->services; a timer's function needs its domain, hence the back
+ * pointer.
+ */
 struct watchdogs {
 	struct domain *d;
 	uint32_t in_use;		/* bit per timer; services' lock */
@@ -220,8 +224,8 @@ long hc_sched_op_compat(struct hypercall *h)
 }
 
 /*
- * A timeout absurdly far away or negative is a guest's overflowed sum, not a wish to sleep for years: such guests (old Linux)
- * rely on being woken soon, so it becomes 100 ms, as in Xen.
+ * A timeout absurdly far away or negative is a guest's overflowed sum, not a wish to sleep for years: such
+ * guests (old Linux) rely on being woken soon, so it becomes 100 ms, as in Xen.
  */
 long hc_set_timer_op(struct hypercall *h)
 {

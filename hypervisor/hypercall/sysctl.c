@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sysctl: the tools' operations on the machine (xen/sysctl.h). For control domains only (hypercall/dispatch.c). */
+/*
+ * sysctl: the tools' operations on the machine (xen/sysctl.h). For control domains only
+ * (hypercall/dispatch.c).
+ */
+#include "hypercall/domctl_domain.h"
+#include "hypercall/sysctl_host.h"
+#include "hypercall/sysctl_cpu.h"
 #include "hypercall/sysctl.h"
 #include "hypercall/domctl.h"
 #include "mem/heap.h"
@@ -21,8 +27,9 @@ static long readconsole(struct sysctl_call *c)
 	if (!buf)
 		return -ENOMEM;
 	while (done < r->count) {
-		size_t n = console_ring_read(buf, MIN((size_t)(r->count - done), PAGE_SIZE), &index, incremental, false);
+		size_t n = MIN((size_t)(r->count - done), PAGE_SIZE);
 
+		n = console_ring_read(buf, n, &index, incremental, false);
 		if (!n)
 			break;
 		if (guest_copy_out(r->buffer.p + done, buf, n)) {

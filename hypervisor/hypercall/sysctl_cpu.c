@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sysctl: CPU policies, and power management: the hypervisor idles by HLT and changes no frequency. */
+#include "hypercall/sysctl_cpu.h"
 #include "hypercall/sysctl.h"
 #include "pv/cpu_policy.h"
 #include "sched/sched.h"
@@ -46,7 +47,9 @@ long sysctl_featureset(struct sysctl_call *c)
 
 long sysctl_policy(struct sysctl_call *c)
 {
-	static const xen_msr_entry_t msrs[POLICY_MAX_MSRS] = { { MSR_PLATFORM_INFO, 0, 0 }, { MSR_ARCH_CAPABILITIES, 0, 0 } };
+	static const xen_msr_entry_t msrs[POLICY_MAX_MSRS] = {
+		{ MSR_PLATFORM_INFO, 0, 0 }, { MSR_ARCH_CAPABILITIES, 0, 0 },
+	};
 	struct xen_sysctl_cpu_policy *a = &c->op.u.cpu_policy;
 	const struct cpu_policy *p;
 
@@ -83,7 +86,8 @@ static long cx_stat(struct pm_cx_stat *s, unsigned cpu)
 	for (uint32_t i = 0; i < MIN(s->nr, NR_CX); i++) {
 		const uint64_t *t = i ? &idle : &zero;
 
-		if (copy_to_guest_offset(s->triggers, i, &zero, 1) || copy_to_guest_offset(s->residencies, i, t, 1))
+		if (copy_to_guest_offset(s->triggers, i, &zero, 1) ||
+		    copy_to_guest_offset(s->residencies, i, t, 1))
 			return -EFAULT;
 	}
 	s->nr = NR_CX;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* sysctl: what the host has: CPUs, nodes, memory, devices. */
+#include "hypercall/sysctl_host.h"
 #include "hypercall/sysctl.h"
 #include "lib/string.h"
 #include "mem/alloc.h"
@@ -66,7 +67,9 @@ long sysctl_cputopo(struct sysctl_call *c)
 
 	if (!guest_handle_is_null(t->cputopo)) {
 		for (uint32_t i = 0; i < fits; i++) {
-			struct xen_sysctl_cputopo e = { XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID, XEN_INVALID_NODE_ID };
+			struct xen_sysctl_cputopo e = {
+				XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID, XEN_INVALID_NODE_ID,
+			};
 
 			if (cpu_online(i)) {
 				e.core = cpu_topology[i].core;
@@ -134,7 +137,8 @@ long sysctl_pcitopo(struct sysctl_call *c)
 	for (i = 0; i < MIN(t->num_devs, LIST_BATCH_MAX); i++) {
 		physdev_pci_device_t dev;
 
-		if (copy_from_guest_offset(&dev, t->devs, i, 1) || copy_to_guest_offset(t->nodes, i, &node, 1))
+		if (copy_from_guest_offset(&dev, t->devs, i, 1) ||
+		    copy_to_guest_offset(t->nodes, i, &node, 1))
 			return -EFAULT;
 	}
 	t->num_devs = i;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Whom a hypercall names, and what the services keep of a domain. */
+#include "hypercall/sched_op.h"
+#include "hypercall/memory_physmap.h"
 #include "hypercall/dispatch.h"
 #include "pv/cpu_policy.h"
 #include "mem/heap.h"

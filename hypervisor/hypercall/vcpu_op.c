@@ -131,8 +131,8 @@ static long op_stop_singleshot(struct hypercall *h, struct vcpu *v)
 }
 
 /*
- * Moves vcpu_info to a page of the guest's. The page keeps a reference and a writable type until the vCPU is freed
- * (vcpu_info_release). v is current, or down and so not running.
+ * Moves vcpu_info to a page of the guest's. The page keeps a reference and a writable type until the vCPU
+ * is freed (vcpu_info_release). v is current, or down and so not running.
  */
 static long op_register_info(struct hypercall *h, struct vcpu *v)
 {

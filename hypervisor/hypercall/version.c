@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* xen_version: what this hypervisor is and offers (xen/version.h, xen/features.h). */
+#include "hypercall/version.h"
 #include "pv/version.h"
 #include "hypercall/dispatch.h"
 #include "boot/boot.h"
