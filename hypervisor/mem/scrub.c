@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "mem/scrub.h"
 #include "mem/buddy.h"
+#include "lib/spinlock.h"
 #include "lib/string.h"
 #include "x86/cpu.h"
 
@@ -24,14 +25,20 @@ bool scrub_node(unsigned node)
 	return true;
 }
 
+/*
+ * One idle CPU at a time: it keeps up with memory's speed, and many would keep those that allocate waiting for the node's lock.
+ */
 bool scrub_some(void)
 {
+	static DEFINE_SPINLOCK(one_scrubs);
 	unsigned nr = mem_nr_nodes(), mine = cpu_topology[smp_processor_id()].node;
+	bool more;
 
-	if (mine < nr && scrub_node(mine))
-		return true;
-	for (unsigned n = 0; n < nr; n++)
-		if (n != mine && scrub_node(n))
-			return true;
-	return false;
+	if (!spin_trylock(&one_scrubs))
+		return false;
+	more = mine < nr && scrub_node(mine);
+	for (unsigned n = 0; n < nr && !more; n++)
+		more = n != mine && scrub_node(n);
+	spin_unlock(&one_scrubs);
+	return more;
 }
