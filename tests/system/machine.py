@@ -37,8 +37,8 @@ class Machine:
     """Boots at once. Disks are thrown-away copies of the images; the serial console is logged."""
 
     def __init__(self, name, smp=2, mem="3G", cpu=None, append="", kernel_args="", dom0_mem="1G", init="fast",
-                 disk="virtio", net=None, firmware="direct", iso=None, reboots=False, kernel=None, extra=(),
-                 boot_timeout=180, wait=True, agent=True):
+                 disk="virtio", net=None, firmware="direct", iso=None, reboots=False, extra=(),
+                 next_kernel=False, boot_timeout=180, wait=True, agent=True):
         self.name = name
         self.dir = tempfile.mkdtemp(prefix="anel-%s-" % name)
         self.log_path = os.path.join(os.environ.get("ANEL_LOGS", self.dir), name + ".log")
@@ -64,8 +64,9 @@ class Machine:
         if net:
             cmd += ["-nic", "user,model=" + net]
         if firmware == "direct":
-            cmd += ["-kernel", kernel or hypervisor(), "-append", words,
-                    "-initrd", "%s/vmlinuz %s,%s/dom0-initrd" % (IMAGES, kwords, IMAGES)]
+            names = ("next-vmlinuz", "next-initrd") if next_kernel else ("vmlinuz", "dom0-initrd")
+            cmd += ["-kernel", hypervisor(), "-append", words,
+                    "-initrd", "%s/%s %s,%s/%s" % (IMAGES, names[0], kwords, IMAGES, names[1])]
         else:
             if firmware == "uefi":
                 cmd += ["-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE.fd"]

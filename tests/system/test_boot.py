@@ -5,6 +5,7 @@ import re
 import pytest
 
 import machine
+from guests import Guest
 
 NO_SMAP = "max,smap=off,smep=off"
 # What Debian's Xen cannot have under QEMU 7.2 (see machine.PEER_CPU) is left to the default there.
@@ -118,3 +119,16 @@ def test_numa(boot):
     out = m.run("xl info -n")
     assert re.search(r"^nr_nodes\s*: 2$", out, re.M)
     assert re.search(r"^\s+3:\s+\d+\s+\d+\s+1\s*$", out, re.M)
+
+
+@pytest.mark.full
+def test_next_debian_kernel(boot):
+    """dom0 and a guest on the kernel of Debian 13."""
+    m = boot(next_kernel=True, boot_timeout=300)
+    assert m.run("uname -r").startswith("6.12")
+    healthy(m, 2)
+    g = Guest(m, "next", vif=True, extra="anel.ip=10.0.0.66").create()
+    assert g.run("uname -r").startswith("6.12")
+    m.run("ping -c 3 -W 5 10.0.0.66")
+    g.destroy()
+    assert m.power_off() == 0
