@@ -15,7 +15,7 @@ def normal(text):
     """Messages without what differs from run to run: time stamps and numbers."""
     lines = set()
     for line in text.splitlines():
-        line = re.sub(r"^<\d+>|^\[ *\d+\.\d+\] *|^\w+\s*:\w+\s*: ", "", line.strip())
+        line = re.sub(r"^(<\d+>)?(\[ *\d+\.\d+\] *)?", "", line.strip())
         line = re.sub(r"0x[0-9a-f]+|\b[0-9a-f]{8,16}\b|\d+", "#", line)
         if line:
             lines.add(line)
