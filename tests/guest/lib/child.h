@@ -34,6 +34,7 @@ long child_create(struct child *c, unsigned slot);	/* an empty, paused domain of
 long child_build(struct child *c);	/* memory, page tables, context; 0 or -errno */
 long child_start(struct child *c);	/* unpauses, and waits until it is alive */
 bool nothing_lost(u64 before);	/* are as many free as before? else the case fails */
+bool nothing_lost_but(u64 before, u64 slack);	/* with so many pages for what many domains leave in caches */
 bool child_up(struct child *c, unsigned slot);	/* all three; an error of the case if one fails */
 /* Runs fn in the child; true when it finished within some seconds. */
 bool child_run(struct child *c, void (*fn)(struct comm *c));
