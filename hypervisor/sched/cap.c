@@ -8,6 +8,7 @@
 #include "x86/time.h"
 
 #define CAP_PERIOD 20000000ll		/* ns */
+#define LATE_PERIODS 5
 #define LEAST_TURN 200000ll		/* ns: not worth switching for less */
 
 static struct sched_domain *domain_of(struct sched_vcpu *s)
@@ -20,17 +21,20 @@ static int64_t quota(const struct sched_domain *sd)
 	return CAP_PERIOD / 100 * sd->cap;
 }
 
-/* Under cap_lock: gives what the periods that have passed are worth; unused budget does not pile up. */
+/*
+ * Under cap_lock: gives what the periods that have passed are worth. Unused budget does not pile up; but where vCPUs wait for it,
+ * a refill that comes late (the host itself was busy) gives for all the periods that they waited.
+ */
 static void refill(struct sched_domain *sd, s_time_t t)
 {
-	int64_t n;
+	int64_t n, most = list_empty(&sd->parked) ? quota(sd) : LATE_PERIODS * quota(sd);
 
 	if (t < sd->period_end)
 		return;
 	n = (t - sd->period_end) / CAP_PERIOD + 1;
 	sd->period_end += n * CAP_PERIOD;
 	n = MIN(n, 1000);
-	sd->budget = MIN(sd->budget + n * quota(sd), quota(sd));
+	sd->budget = MIN(sd->budget + n * quota(sd), most);
 }
 
 int64_t cap_left(struct sched_vcpu *s, s_time_t t)
@@ -54,8 +58,8 @@ void cap_charge(struct sched_vcpu *s, int64_t ns, s_time_t t)
 	if (likely(!READ_ONCE(sd->cap)))
 		return;
 	spin_lock(&sd->cap_lock);
+	sd->budget -= ns;	/* first: what was used before the period's end is not unused budget */
 	refill(sd, t);
-	sd->budget -= ns;
 	spin_unlock(&sd->cap_lock);
 }
 

@@ -29,6 +29,7 @@ int guest_time_create(struct domain *d)
 		return -ENOMEM;
 	spin_lock_init(&g->wc_lock);
 	g->start = now();
+	g->incarnation = 1;
 	d->time = g;
 	guest_wallclock_update(d);
 	return 0;
@@ -166,7 +167,7 @@ int guest_tsc_set(struct domain *d, uint32_t mode, uint64_t elapsed_ns, uint32_t
 	if (mode > TSC_MODE_NEVER_EMULATE)
 		return -EINVAL;
 	d->time->tsc_mode = mode;
-	d->time->incarnation = incarnation;
+	d->time->incarnation = incarnation + 1;	/* it counts the hosts that the guest has been on */
 	if (elapsed_ns)
 		d->time->start = now() - (s_time_t)elapsed_ns;
 	return 0;

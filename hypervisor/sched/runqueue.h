@@ -14,7 +14,7 @@
 #define SCHED_SLICE		6000000ll	/* ns: longest turn while others wait */
 #define SCHED_TICK		20000000ll	/* ns: a look around while nobody waits */
 #define WAKE_BONUS		4000000ll	/* ns of virtual time */
-#define MAX_LAG			200000000ll	/* ns of virtual time that one may be ahead when it comes to a queue */
+#define MAX_LAG			20000000ll	/* ns of virtual time that one may be ahead when it comes to a queue */
 
 enum sched_place { PLACE_OFF, PLACE_QUEUED, PLACE_RUNNING, PLACE_PARKED };
 struct sched_entity {

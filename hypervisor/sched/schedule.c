@@ -125,12 +125,22 @@ void vcpu_sleep_sync(struct vcpu *v)
 	vcpu_sync_state(v);
 }
 
+/* Under the lock: the running vCPU pays for its time up to t, so that the queue's virtual time is of now. */
+static void charge_running(struct runqueue *rq, s_time_t t)
+{
+	struct sched_vcpu *s = sched_of(rq->core.running);
+
+	if (s)
+		cap_charge(s, rq_charge(&rq->core, t), t);
+}
+
 void vcpu_wake(struct vcpu *v)
 {
 	struct sched_vcpu *s = v->sched;
 	unsigned long flags;
 	struct runqueue *rq = vcpu_rq_lock(v, &flags);
 	unsigned cpu;
+	s_time_t t;
 	bool kick;
 
 	/* On its way out of its CPU: context_saved() looks again. */
@@ -151,9 +161,11 @@ void vcpu_wake(struct vcpu *v)
 		cpu = v->processor;
 	}
 	s->e.weight = v->domain->sched->weight;
+	t = now();
+	charge_running(rq, t);
 	rq_enter(&rq->core, &s->e);
-	runstate_change(v, RUNSTATE_runnable, now());
-	kick = rq_preempts(&rq->core, &s->e, now());
+	runstate_change(v, RUNSTATE_runnable, t);
+	kick = rq_preempts(&rq->core, &s->e, t);
 	if (!rq->core.running)
 		cpumask_clear_cpu(cpu, &idle_cpus);
 	note_waiting(rq, cpu);
@@ -205,11 +217,10 @@ static bool stop_running(struct runqueue *rq, struct vcpu *prev, unsigned cpu, s
 {
 	struct sched_vcpu *s = prev->sched;
 	bool stays = vcpu_runnable(prev) && cpumask_test_cpu(cpu, &s->allowed);
-	int64_t left = cap_left(s, t);
 
 	s->e.weight = prev->domain->sched->weight;
-	cap_charge(s, rq_charge(&rq->core, t), t);
-	if (stays && !s->yielded && t - s->picked_at < sched_ratelimit_ns && left > 0)
+	charge_running(rq, t);
+	if (stays && !s->yielded && t - s->picked_at < sched_ratelimit_ns && cap_left(s, t) > 0)
 		return true;
 	if (s->yielded)
 		rq_yield(&rq->core);
