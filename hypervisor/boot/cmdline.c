@@ -3,7 +3,7 @@
  * The command line, in Xen's words: words of the form name, name=value or no-name, split at blanks; "..." keeps blanks.
  * Each owner registers its words with BOOT_PARAM; docs/command-line.md lists all.
  */
-#include "boot/boot.h"
+#include "boot/cmdline.h"
 #include "lib/panic.h"
 #include "lib/string.h"
 

@@ -3,7 +3,7 @@
  * The firmware's memory map made regular. Firmware lists overlap and come in any order; where two entries disagree, the one that
  * is not RAM wins, and of those the higher type.
  */
-#include "boot/parse.h"
+#include "boot/memmap.h"
 
 #define MEM_RAM 1
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Multiboot 0.6.96, 3.3: the boot information as QEMU's -kernel and GRUB's "multiboot" give it. */
-#include "boot/parse.h"
+#include "boot/multiboot1.h"
+#include "boot/start.h"
 
 struct mb1_info {
 	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Multiboot2 2.0, 3.6: a list of tags, as GRUB's "multiboot2" gives it on BIOS and on UEFI (boot services ended). */
-#include "boot/parse.h"
+#include "boot/multiboot2.h"
+#include "boot/start.h"
 #include "lib/string.h"
 #include "x86/layout.h"
 

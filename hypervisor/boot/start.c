@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From the loader's tables to struct boot_info. Runs on the early page tables of head.S, before anything else. */
-#include "boot/parse.h"
+#include "boot/start.h"
 #include "boot/image.h"
+#include "boot/memmap.h"
+#include "boot/multiboot1.h"
+#include "boot/multiboot2.h"
 #include "init.h"
 #include "lib/string.h"
 #include "x86/current.h"

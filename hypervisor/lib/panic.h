@@ -17,8 +17,14 @@ void printk(const char *fmt, ...) __printf(1, 2);
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 
 #define BUG() panic("BUG at %s:%d (%s)", __FILE__, __LINE__, __func__)
-#define BUG_ON(c) do { if (unlikely(c)) panic("BUG_ON(%s) at %s:%d (%s)", #c, __FILE__, __LINE__, __func__); } while (0)
+#define BUG_ON(c) do { \
+	if (unlikely(c)) \
+		panic("BUG_ON(%s) at %s:%d (%s)", #c, __FILE__, __LINE__, __func__); \
+} while (0)
 /* Checked in debug builds only: the debug/ and release/ folders each define anel_debug. */
 extern const bool anel_debug;
-#define ASSERT(c) do { if (anel_debug && unlikely(!(c))) panic("ASSERT(%s) at %s:%d (%s)", #c, __FILE__, __LINE__, __func__); } while (0)
+#define ASSERT(c) do { \
+	if (anel_debug && unlikely(!(c))) \
+		panic("ASSERT(%s) at %s:%d (%s)", #c, __FILE__, __LINE__, __func__); \
+} while (0)
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Formatting: what lib/string.h lists of the C standard's, and %pS for the name of a function. */
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "lib/symbols.h"
 
@@ -41,20 +42,34 @@ static void put_text(struct out *o, const struct spec *sp, const char *s)
 		pad(o, ' ', sp->width - n);
 }
 
-static void put_number(struct out *o, const struct spec *sp, uint64_t v, bool negative, unsigned base)
+static const char *prefix_of(const struct spec *sp, uint64_t v, unsigned base)
 {
-	char digits[24];
-	int n = 0, zeros, sign;
-	const char *prefix = sp->alt && base == 16 && v ? (sp->upper ? "0X" : "0x") : sp->alt && base == 8 && v ? "0" : "";
+	if (!sp->alt || !v)
+		return "";
+	return base == 16 ? (sp->upper ? "0X" : "0x") : base == 8 ? "0" : "";
+}
+
+static int to_digits(char *digits, uint64_t v, unsigned base, bool upper)
+{
+	const char *set = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+	int n = 0;
 
 	for (; v; v /= base)
-		digits[n++] = (sp->upper ? "0123456789ABCDEF" : "0123456789abcdef")[v % base];
+		digits[n++] = set[v % base];
+	return n;
+}
+
+static void put_number(struct out *o, const struct spec *sp, uint64_t v, bool negative, unsigned base)
+{
+	const char *prefix = prefix_of(sp, v, base);
+	char digits[24];
+	int n = to_digits(digits, v, base, sp->upper), zeros, body;
+	char sign = negative ? '-' : sp->plus ? '+' : sp->space ? ' ' : 0;
+
 	if (!n && sp->precision != 0)
 		digits[n++] = '0';
-	sign = negative || sp->plus || sp->space;
-	zeros = sp->precision >= 0 ? sp->precision - n : 0;
-	int body = n + MAX(zeros, 0) + sign + (int)strlen(prefix);
-
+	zeros = MAX(sp->precision - n, 0);
+	body = n + zeros + (sign != 0) + (int)strlen(prefix);
 	if (sp->zero && !sp->left && sp->precision < 0 && sp->width > body) {
 		zeros = sp->width - body;
 		body = sp->width;
@@ -62,7 +77,7 @@ static void put_number(struct out *o, const struct spec *sp, uint64_t v, bool ne
 	if (!sp->left)
 		pad(o, ' ', sp->width - body);
 	if (sign)
-		put(o, negative ? '-' : sp->plus ? '+' : ' ');
+		put(o, sign);
 	while (*prefix)
 		put(o, *prefix++);
 	pad(o, '0', zeros);

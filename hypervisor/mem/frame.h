@@ -66,7 +66,10 @@ static inline uint64_t m2p_get(mfn_t m) { return m2p_table[m.n]; }
 /* The 2 MiB machine-contiguous pieces of the M2P, for XENMEM_machphys_mfn_list: piece i covers 1 GiB; invalid if not RAM. */
 mfn_t m2p_piece(unsigned i);
 
-static inline domid_t frame_owner(const struct frame *f) { return (READ_ONCE(f->count) & FRAME_OWNER_MASK) >> FRAME_OWNER_SHIFT; }
+static inline domid_t frame_owner(const struct frame *f)
+{
+	return (READ_ONCE(f->count) & FRAME_OWNER_MASK) >> FRAME_OWNER_SHIFT;
+}
 static inline uint64_t frame_refs(const struct frame *f) { return READ_ONCE(f->count) & FRAME_REF_MASK; }
 /* Takes a reference if f is allocated, belongs to owner and is not about to go (references > 0). Any context. */
 bool __must_check frame_get(struct frame *f, domid_t owner);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Objects up to 1984 bytes: pages cut into pieces of one size class, with a head of 64 bytes; such an address is never page-aligned.
- * Larger: whole frames, as many as needed; how many stands in the first frame's record. Lock: one per class, outside the nodes'.
+ * Objects up to 1984 bytes: pages cut into pieces of one size class, after a head of 64 bytes, so that their addresses are
+ * never page-aligned. Larger: whole frames, as many as needed; how many stands in the first frame's record.
+ * Lock: one per class, outside the nodes'.
  */
 #include "mem/heap.h"
 #include "lib/list.h"

@@ -5,15 +5,17 @@
  */
 #include "x86/console.h"
 #include "x86/console_input.h"
-#include "x86/console_sink.h"
 #include "x86/screen.h"
 #include "boot/boot.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
 #include "x86/current.h"
+#include "x86/fb.h"
 #include "x86/hooks.h"
 #include "x86/io.h"
+#include "x86/serial.h"
 #include "x86/time.h"
+#include "x86/vga.h"
 
 #define LINE_MAX 1024
 #define RING_EARLY 16384u	/* powers of two */
@@ -94,12 +96,13 @@ __init static void parse_conring(const char *v)
 	for (ring_wanted = RING_EARLY; ring_wanted < n && ring_wanted < RING_MAX;)
 		ring_wanted *= 2;
 }
-__init static void parse_timestamps(const char *v) { timestamps = strcmp(v, "none") && (cmdline_bool(v, NULL) || strlen(v) > 3); }
+__init static void parse_timestamps(const char *v) { timestamps = !strcmp(v, "boot") || cmdline_bool(v, NULL); }
 __init static void parse_vga(const char *v) { vga_keep = strstr(v, "keep") != NULL; }
 __init static void parse_to_ring(const char *v) { console_to_ring = cmdline_bool(v, NULL); }
 BOOT_PARAM(console_to_ring, "console_to_ring", parse_to_ring, "keep dom0's console output with our own messages (off)");
 BOOT_PARAM(console, "console", parse_console, "com1,com2,vga,none: where messages go (com1,vga)");
-BOOT_PARAM(loglvl, "loglvl", parse_loglvl, "none|error|warning|info|debug|all[/<same>]: messages shown, and up to where rate-limited");
+BOOT_PARAM(loglvl, "loglvl", parse_loglvl,
+	   "none|error|warning|info|debug|all[/<same>]: messages shown, and up to where rate-limited");
 BOOT_PARAM(guest_loglvl, "guest_loglvl", parse_guest_loglvl, "the same for messages that guests cause (none/warning)");
 BOOT_PARAM(conring_size, "conring_size", parse_conring, "<size>: bytes of messages kept for xl dmesg (16k)");
 BOOT_PARAM(console_timestamps, "console_timestamps", parse_timestamps, "none|boot: seconds since boot before each line");
@@ -343,7 +346,7 @@ void console_late_init(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(all_sinks); i++)
 		if (sink_on[i] && all_sinks[i]->late_init)
 			all_sinks[i]->late_init();
-	console_input_init();
+	keyhandler_init();
 }
 
 void console_deferred(void)

@@ -3,6 +3,7 @@
 #ifndef X86_CONSOLE_H
 #define X86_CONSOLE_H
 #include "lib/panic.h"
+#include "x86/keyhandler.h"
 void console_early_init(void);		/* after the command line: polled output */
 void console_late_init(void);		/* serial by interrupt; needs irq_init */
 void console_write_guest(const char *s, size_t n);	/* dom0's CONSOLEIO_write: no prefix */
@@ -17,8 +18,6 @@ extern void (*console_ring_notify)(void);	/* upward: raises VIRQ_CON_RING */
  */
 extern void (*console_defer)(void);
 void console_deferred(void);
-void keyhandler_register(char key, void (*fn)(char key), const char *desc);
-void keyhandler_run(char key);		/* sysctl debug_keys */
 void console_set_loglevel(int lower, int upper, bool guest);
 void console_flush_sync(void);	/* panic: breaks locks, from now on polled */
 void console_show_tail(size_t bytes);	/* the last of the ring (of what was before a panic) again, to the devices only */

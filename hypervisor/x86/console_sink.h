@@ -10,7 +10,6 @@ struct console_sink {
 	void (*write)(const char *s, size_t n);	/* "\n" as line end */
 	void (*sync)(void);			/* panic: all out, and from now on polled; NULL: nothing to do */
 };
-extern const struct console_sink serial1_sink, serial2_sink, vga_sink, fb_sink;
 /* A character from a serial port; interrupt context, console lock not held. */
 void console_receive(char c);
 #endif

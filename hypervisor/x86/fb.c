@@ -3,9 +3,10 @@
  * Linear frame buffer (UEFI GOP or VBE, set by the loader): text in 8x16 cells. The text is kept in memory and only cells
  * that change are drawn, since reading video memory back to scroll it is slow.
  */
-#include "x86/console_sink.h"
+#include "x86/fb.h"
 #include "boot/boot.h"
 #include "lib/string.h"
+#include "x86/font.h"
 #include "x86/hooks.h"
 #include "x86/layout.h"
 #include "x86/screen.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Drawn for Anel on a grid of 5 by 7, each row twice; see x86/screen.h. */
-#include "x86/screen.h"
+/* Drawn for Anel on a grid of 5 by 7, each row twice; see x86/font.h. */
+#include "x86/font.h"
 
 const uint8_t font_8x16[95][16] = {
 	{ 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00 },	/*   */

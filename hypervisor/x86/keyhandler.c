@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Debug keys: what each does is registered by who owns the data. Here: help, registers, reboot. */
+#include "x86/keyhandler.h"
 #include "x86/console.h"
-#include "x86/console_input.h"
 #include "x86/cpu.h"
 #include "x86/nmi.h"
 #include "x86/panic.h"
@@ -69,7 +69,7 @@ static void show_ring(char key)
 	console_show_tail(~0u);
 }
 
-void console_input_init(void)
+void keyhandler_init(void)
 {
 	keyhandler_register('h', show_help, "show this message");
 	keyhandler_register('d', dump_registers, "dump registers");

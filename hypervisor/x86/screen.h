@@ -6,6 +6,4 @@
 extern bool screen_given_up;	/* dom0 draws there now */
 void screen_give_up(void);	/* before dom0 runs; nothing with vga=keep */
 void screen_take_back(void);	/* panic */
-/* 8x16 glyphs of ASCII 32..126, top row first, bit 7 is the left pixel (x86/font.c) */
-extern const uint8_t font_8x16[95][16];
 #endif

@@ -4,7 +4,7 @@
  * com1=BAUD[,DPS[,PORT[,IRQ]]], as in Xen: BAUD "auto" keeps what the firmware set; DPS e.g. 8n1; IRQ 0 polls for ever.
  * Output waits for the device until serial_late_init; then it goes through a buffer that the interrupt empties.
  */
-#include "x86/console_sink.h"
+#include "x86/serial.h"
 #include "boot/boot.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* VGA text mode, 80 columns, as the loader left it. Until dom0 takes the screen: vga=keep goes on writing. */
-#include "x86/console_sink.h"
+#include "x86/vga.h"
 #include "boot/boot.h"
 #include "lib/string.h"
 #include "x86/io.h"

@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Between the parsers of boot/ only: copying out of what a loader left in memory below 4 GiB, which may be odd. */
-#ifndef BOOT_PARSE_H
-#define BOOT_PARSE_H
+/* For the parsers of boot/ only: copying out of what a loader left in memory below 4 GiB, which may be odd. */
+#ifndef BOOT_START_H
+#define BOOT_START_H
 #include "boot/boot.h"
-
-#define MB1_BOOT_MAGIC 0x2badb002u
-#define MB2_BOOT_MAGIC 0x36d76289u
-
-void multiboot1_parse(paddr_t info);
-void multiboot2_parse(paddr_t info);
 
 /* [pa, pa + size) for reading, or NULL where it leaves the first 4 GiB. */
 const void *boot_phys(paddr_t pa, size_t size);
@@ -17,6 +11,4 @@ const char *boot_copy_text(const char *s, size_t max);
 void boot_add_mem(uint64_t start, uint64_t size, uint32_t type);	/* any order, overlaps allowed */
 void boot_add_module(paddr_t start, paddr_t end, const char *text, size_t max);
 void boot_find_efi_rsdp(void);
-/* boot/memmap.c: sorts, resolves overlaps (what is not RAM wins), joins neighbours. */
-void boot_sort_mem(struct boot_info *b);
 #endif

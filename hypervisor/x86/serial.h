@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Serial ports: com1=, com2=, sync_console. */
+#ifndef X86_SERIAL_H
+#define X86_SERIAL_H
+#include "x86/console_sink.h"
+extern const struct console_sink serial1_sink, serial2_sink;
+#endif
