@@ -51,6 +51,7 @@ struct domain {
 	atomic_t pause_count;
 	bool controller_paused;		/* XEN_DOMCTL_pausedomain */
 	int controller_pause_count;
+	bool started;			/* its builder has let it run once: its CPUs' features are for good */
 
 	/* page_lock: what the domain has of memory, in frames */
 	spinlock_t page_lock;

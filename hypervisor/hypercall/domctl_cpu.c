@@ -47,6 +47,8 @@ long domctl_set_policy(struct domctl_call *c)
 
 	if (c->d == current->domain)
 		return -EINVAL;
+	if (c->d->started)
+		return -EEXIST;
 	a->err_leaf = a->err_subleaf = a->err_msr = ~0u;
 	rc = policy_in(a, &leaves, msrs);
 	if (!rc) {
@@ -144,8 +146,10 @@ long domctl_get_xstate(struct domctl_call *c)
 	uint32_t area;
 	long rc = 0;
 
-	if (!v)
+	if (c->d == current->domain)
 		return -EINVAL;
+	if (!v)
+		return -ESRCH;
 	vcpu_pause(v);
 	vcpu_sync_state(v);
 	head = (struct xstate_head){ v->xcr0, v->xcr0_accum };
@@ -184,6 +188,8 @@ long domctl_set_xstate(struct domctl_call *c)
 	void *area;
 	long rc;
 
+	if (c->d != current->domain && !v)
+		return -ESRCH;
 	if (!v || a->size < sizeof(head) + XSAVE_MIN_BYTES || a->size > sizeof(head) + host_cpu.xstate_size)
 		return -EINVAL;
 	if (guest_copy_in(&head, a->buffer.p, sizeof(head)))

@@ -18,7 +18,9 @@ static int check_config(const struct xen_domctl_createdomain *cfg)
 		return -EINVAL;		/* of shadowed HVM guests only */
 	if (cfg->grant_opts & ~XEN_DOMCTL_GRANT_version_mask || XEN_DOMCTL_GRANT_version(cfg->grant_opts) > 2)
 		return -EINVAL;
-	if (cfg->arch.emulation_flags || cfg->arch.misc_flags & ~XEN_X86_MSR_RELAXED)
+	if (cfg->arch.emulation_flags)
+		return -EOPNOTSUPP;
+	if (cfg->arch.misc_flags & ~XEN_X86_MSR_RELAXED)
 		return -EINVAL;
 	if (!cfg->max_vcpus || cfg->max_vcpus > MAX_VIRT_CPUS)
 		return -EINVAL;
@@ -61,6 +63,7 @@ long domctl_pause(struct domctl_call *c)
 
 long domctl_unpause(struct domctl_call *c)
 {
+	c->d->started = true;
 	return domain_unpause_by_controller(c->d);
 }
 

@@ -167,15 +167,19 @@ long domctl_trigger(struct domctl_call *c)
 	const struct xen_domctl_sendtrigger *a = &c->op.u.sendtrigger;
 	struct vcpu *v;
 
-	if (a->vcpu >= c->d->max_vcpus)
-		return -EINVAL;
-	v = c->d->vcpu[a->vcpu];
+	v = domain_vcpu(c->d, a->vcpu);
 	if (!v)
 		return -ESRCH;
-	if (a->trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
-		return -ENOSYS;		/* the others are an HVM guest's power button and such */
-	vcpu_send_nmi(v);
-	return 0;
+	switch (a->trigger) {
+	case XEN_DOMCTL_SENDTRIGGER_NMI:
+		vcpu_send_nmi(v);
+		return 0;
+	case XEN_DOMCTL_SENDTRIGGER_POWER:	/* buttons of an HVM guest's machine */
+	case XEN_DOMCTL_SENDTRIGGER_SLEEP:
+		return -EINVAL;
+	default:
+		return -ENOSYS;
+	}
 }
 
 /* A debugger's own pause of one vCPU: counted apart, so that it can give back only what it took. */

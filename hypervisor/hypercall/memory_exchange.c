@@ -76,7 +76,6 @@ static void give_back_old(struct exchange *e, unsigned n)
 static int steal_extent(struct exchange *e, unsigned long extent, unsigned *n)
 {
 	xen_pfn_t gmfn;
-	int rc;
 
 	if (copy_from_guest_offset(&gmfn, e->x.in.extent_start, extent, 1))
 		return -EFAULT;
@@ -87,9 +86,8 @@ static int steal_extent(struct exchange *e, unsigned long extent, unsigned *n)
 		if (!mfn_valid(m))
 			return -EINVAL;
 		f = frame_of(m);
-		rc = domain_steal_frame(e->d, f);
-		if (rc)
-			return rc;
+		if (domain_steal_frame(e->d, f))
+			return -EINVAL;
 		e->in[(*n)++] = f;
 	}
 	return 0;

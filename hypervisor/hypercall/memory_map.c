@@ -174,9 +174,11 @@ long memory_machine_map(struct hypercall *h, void *arg, unsigned long start)
 	if (!map.buffer.p) {
 		map.nr_entries = o.n;
 	} else {
-		map.nr_entries = MIN(map.nr_entries, o.n);
-		if (guest_copy_out(map.buffer.p, o.to, map.nr_entries * sizeof(*o.to)))
+		if (map.nr_entries < o.n)
+			rc = -EINVAL;
+		else if (guest_copy_out(map.buffer.p, o.to, o.n * sizeof(*o.to)))
 			rc = -EFAULT;
+		map.nr_entries = o.n;
 	}
 	heap_free(o.to);
 	if (!rc && guest_copy_out(arg, &map, sizeof(map)))

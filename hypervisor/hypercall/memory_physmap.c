@@ -118,7 +118,7 @@ long memory_acquire_resource(struct hypercall *h, void *arg, unsigned long start
 	d = remote_domain(x.domid, &err);
 	if (!d)
 		return err;
-	rc = -EINVAL;
+	rc = x.type > XENMEM_resource_vmtrace_buf ? -EOPNOTSUPP : -EINVAL;
 	if (x.type != XENMEM_resource_grant_table)
 		goto put;	/* PV guests have neither I/O servers nor a trace buffer */
 	max = gnttab_resource_max(d, x.id);

@@ -160,7 +160,7 @@ long memory_claim(struct hypercall *h, void *arg, unsigned long start)
 		return -EINVAL;
 	d = target_domain(r.domid, &err);
 	if (!d)
-		return err;
+		return -EINVAL;
 	err = domain_set_claim(d, r.nr_extents);
 	domain_put(d);
 	return err;

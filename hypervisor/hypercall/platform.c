@@ -229,7 +229,6 @@ static long firmware_info(struct xen_platform_op *op, bool *copyback)
 	switch (f->type) {
 	case XEN_FW_DISK_INFO:
 	case XEN_FW_DISK_MBR_SIGNATURE:
-		return -ENOENT;
 	case XEN_FW_VBEDDC_INFO:
 		return -ESRCH;
 	case XEN_FW_EFI_INFO:

@@ -99,6 +99,8 @@ static long cpupool(struct sysctl_call *c)
 	cpumask_t map;
 	long rc;
 
+	if (op->op < XEN_SYSCTL_CPUPOOL_OP_CREATE || op->op > XEN_SYSCTL_CPUPOOL_OP_FREEINFO)
+		return -ENOSYS;
 	cpumask_clear(&map);
 	rc = cpupool_op(op, &map);
 	if (!rc && (op->op == XEN_SYSCTL_CPUPOOL_OP_INFO || op->op == XEN_SYSCTL_CPUPOOL_OP_FREEINFO))

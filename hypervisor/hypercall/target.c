@@ -24,8 +24,12 @@ struct domain *target_domain(domid_t id, int *err)
 
 struct domain *remote_domain(domid_t id, int *err)
 {
-	struct domain *d = target_domain(id, err);
+	struct domain *d;
 
+	*err = -ESRCH;
+	if (id == DOMID_SELF)	/* a number must be said */
+		return NULL;
+	d = target_domain(id, err);
 	if (d && d == current->domain) {
 		domain_put(d);
 		*err = -EPERM;

@@ -10,7 +10,10 @@
  * -EPERM.
  */
 struct domain *target_domain(domid_t id, int *err);
-/* The same, but never the caller itself: -EPERM (device models and builders act on others only). */
+/*
+ * The same, but never the caller itself: -EPERM by its number, -ESRCH by DOMID_SELF (builders act on others
+ * only).
+ */
 struct domain *remote_domain(domid_t id, int *err);
 
 /*

@@ -142,9 +142,7 @@ static long op_register_info(struct hypercall *h, struct vcpu *v)
 
 	if (guest_copy_in(&r, (void *)h->a[2], sizeof(r)))
 		return -EFAULT;
-	if (r.offset > PAGE_SIZE - sizeof(*info))
-		return -EINVAL;
-	if (r.offset & (_Alignof(struct vcpu_info) - 1))
+	if (r.offset > PAGE_SIZE - sizeof(*info) || r.offset & (_Alignof(struct vcpu_info) - 1))
 		return -ENXIO;
 	if (!mfn_is_invalid(v->info_mfn) || (v != current && !(v->pause_flags & VPF_DOWN)))
 		return -EINVAL;

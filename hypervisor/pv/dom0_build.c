@@ -406,6 +406,8 @@ int pv_build_dom0(struct domain *d, paddr_t kernel, size_t kernel_size, paddr_t 
 		if (b->k.hypercall_page != ELF_NOTE_UNSET)
 			hypercall_page_init(va_of_pfn(b, (b->k.hypercall_page - b->virt_base) >> PAGE_SHIFT));
 		rc = first_context(b);
+		if (strstr(b->k.features, "pae_pgdir_above_4gb"))
+			d->vm_assist |= 1ul << VMASST_TYPE_pae_extended_cr3;
 		printk(LOG_INFO "dom0: %s, %lu MiB, kernel at %lx-%lx, entry %lx, p2m at %lx, initrd %zu KiB\n", b->k.guest_os,
 		       (unsigned long)(nr_pages >> 8), (unsigned long)b->virt_base, (unsigned long)b->virt_end,
 		       (unsigned long)b->k.entry, (unsigned long)b->p2m_virt, initrd_size >> 10);

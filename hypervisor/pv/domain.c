@@ -200,7 +200,7 @@ static bool context_ok(const struct vcpu_guest_context *c)
 {
 	if (!canonical(c->user_regs.rip) || !canonical(c->fs_base) || !canonical(c->gs_base_kernel) || !canonical(c->gs_base_user))
 		return false;
-	if (!canonical(c->event_callback_eip) || !canonical(c->failsafe_callback_eip) || !canonical(c->syscall_callback_eip))
+	if (!canonical(c->kernel_sp) || !canonical(c->event_callback_eip) || !canonical(c->failsafe_callback_eip) || !canonical(c->syscall_callback_eip))
 		return false;
 	if (c->ldt_ents > 8192 || (c->ldt_ents && (!guest_addr_ok(c->ldt_base, c->ldt_ents * 8) || (c->ldt_base & ~PAGE_MASK))))
 		return false;
@@ -266,7 +266,8 @@ static int pv_set_context(struct vcpu *v, const void *native_ctxt)
 	set_plain_state(v, c);
 	if (v->id == 0)
 		d->vm_assist = c->vm_assist & (1ul << VMASST_TYPE_writable_pagetables | 1ul << VMASST_TYPE_architectural_iopl |
-					       1ul << VMASST_TYPE_runstate_update_flag | 1ul << VMASST_TYPE_m2p_strict);
+					       1ul << VMASST_TYPE_runstate_update_flag | 1ul << VMASST_TYPE_m2p_strict |
+					       1ul << VMASST_TYPE_pae_extended_cr3);
 	v->is_initialised = true;
 	if (c->flags & VGCF_online)
 		__atomic_fetch_and(&v->pause_flags, ~VPF_DOWN, __ATOMIC_SEQ_CST);
