@@ -189,3 +189,16 @@ int ioapic_guest_write(uint64_t phys, uint32_t reg, uint32_t val)
 	rc = ioapic_set_gsi(a->gsi_base + (reg - IOAPIC_RTE(0)) / 2, val & RTE_LEVEL, val & RTE_LOW);
 	return rc == -EBUSY ? 0 : rc;
 }
+
+void ioapic_dump(void)
+{
+	for (unsigned i = 0; i < nr_ioapics; i++)
+		for (unsigned pin = 0; pin < ioapics[i].pins; pin++) {
+			unsigned long flags = spin_lock_irqsave(&ioapic_lock);
+			uint32_t low = reg_read(&ioapics[i], IOAPIC_RTE(pin)), high = reg_read(&ioapics[i], IOAPIC_RTE(pin) + 1);
+
+			spin_unlock_irqrestore(&ioapic_lock, flags);
+			printk("  IO-APIC %u pin %2u GSI %3u: %08x%08x%s%s\n", i, pin, ioapics[i].gsi_base + pin, high, low,
+			       low & RTE_MASKED ? " masked" : "", low & RTE_REMOTE_IRR ? " in service" : "");
+		}
+}

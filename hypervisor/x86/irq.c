@@ -12,6 +12,7 @@
 #include "x86/apic.h"
 #include "x86/cpu_setup.h"
 #include "x86/desc.h"
+#include "x86/diag.h"
 #include "x86/hooks.h"
 #include "x86/io.h"
 #include "x86/ipi.h"
@@ -78,6 +79,7 @@ void irq_init(void)
 	}
 	set_isa_defaults();
 	printk(LOG_INFO "Interrupts: %u GSIs, %u MSIs\n", nr_gsis, nr_irqs - nr_gsis);
+	diag_init();
 	irq_enable();
 }
 
@@ -466,18 +468,4 @@ void do_irq(struct cpu_user_regs *regs)
 	else if (vector == VECTOR_ERROR)
 		apic_error_interrupt();
 	/* VECTOR_EVENT_CHECK: the way back looks at the softirqs. */
-}
-
-void irq_dump(void)
-{
-	for (unsigned i = 0; i < nr_irqs; i++) {
-		const struct irq_desc *d = &descs[i];
-
-		if (!d->chip || (!d->vector && !d->count))
-			continue;
-		printk("IRQ %3u %-7s %s %s CPU%u vector %x count %lu%s%s guests %u in flight %u %s\n", i, d->chip->name,
-		       d->level ? "level" : "edge ", d->low ? "low " : "high", d->cpu, d->vector, (unsigned long)d->count,
-		       d->masked ? " masked" : "", d->old_vector ? " moving" : "", d->nr_cookies, d->in_flight,
-		       d->name ? d->name : "");
-	}
 }

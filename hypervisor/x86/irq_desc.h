@@ -68,6 +68,7 @@ uint32_t irq_destination(unsigned cpu);
 /* x86/ioapic.c */
 void ioapic_init(void);		/* maps all, masks all pins, sets nr_gsis and calls irq_add_gsi for each */
 extern const struct irq_chip ioapic_chip;
+void ioapic_dump(void);		/* debug key z */
 /* x86/msi.c */
 extern const struct irq_chip msi_chip;
 /* May its message change while the device may send it? Not without a mask bit, and not in a block of messages. */

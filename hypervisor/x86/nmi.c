@@ -32,6 +32,7 @@ static DEFINE_PER_CPU(volatile uint32_t, nmi_reason);
 static DEFINE_PER_CPU(volatile s_time_t, last_progress);
 static DEFINE_PER_CPU(uint64_t, busy_rip);	/* where a CPU was that could not print itself */
 static void (*volatile show_fn)(const struct cpu_user_regs *regs);
+static DEFINE_PER_CPU(unsigned, nmis);
 static atomic_t to_answer;
 static DEFINE_SPINLOCK(show_lock);	/* one CPU's registers at a time; taken in NMIs only */
 static atomic_t suspended;
@@ -106,6 +107,7 @@ void nmi_handler(struct cpu_user_regs *regs)
 	uint64_t cr2 = read_cr2();
 	uint32_t reason = xchg(&this_cpu(nmi_reason), 0);
 
+	this_cpu(nmis)++;
 	if (reason & NMI_STOP) {
 		show_one(regs, true);
 		for (;;)
@@ -119,6 +121,11 @@ void nmi_handler(struct cpu_user_regs *regs)
 	if (!reason && smp_processor_id() == 0)
 		platform_nmi(regs);
 	__asm__ volatile("mov %0, %%cr2" :: "r"(cr2));
+}
+
+unsigned nmi_count(unsigned cpu)
+{
+	return per_cpu(nmis, cpu);
 }
 
 static void nmi_cpu(unsigned cpu, uint32_t reason)

@@ -16,6 +16,8 @@ void smp_show_others(void (*show)(const struct cpu_user_regs *regs));
 /* Upward: a platform NMI (SERR, IOCHK) that nobody here asked for; NULL: logged only. NMI context. */
 extern void (*nmi_platform_hook)(uint8_t reason);
 
+unsigned nmi_count(unsigned cpu);	/* since the start */
+
 /* The watchdog: 'watchdog' on the command line. */
 void watchdog_init(void);		/* boot CPU, when all CPUs are up and the long work of the start is done */
 extern bool watchdog_on;

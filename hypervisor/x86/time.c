@@ -133,6 +133,11 @@ void time_init_ap(void)
 		printk(LOG_WARN "CPU%u: TSC is %ld ticks off the boot CPU's: corrected\n", smp_processor_id(), (long)-offset);
 }
 
+int64_t time_tsc_offset(unsigned cpu)
+{
+	return per_cpu(tsc_offset, cpu);
+}
+
 uint64_t wallclock_get(s_time_t *at)
 {
 	unsigned long flags = spin_lock_irqsave(&wallclock_lock);

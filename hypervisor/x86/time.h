@@ -11,6 +11,7 @@ void time_get_scale(struct time_scale *out);	/* of this CPU, now */
 uint64_t tsc_to_ns(uint64_t tsc);
 void time_init(void);			/* boot CPU; needs ACPI */
 void time_init_ap(void);
+int64_t time_tsc_offset(unsigned cpu);	/* what is added to that CPU's TSC */
 uint64_t wallclock_get(s_time_t *at);	/* seconds since 1970 at boot (system time 0) + *at nanoseconds part */
 void wallclock_set(uint64_t sec, uint32_t nsec, s_time_t system_time);	/* platform_op settime */
 /* One-shot hardware timer of this CPU: fires at 'deadline' (0: off); the handler raises SOFTIRQ_TIMER. */
