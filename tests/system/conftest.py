@@ -25,6 +25,8 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="only with --full"))
         if item.get_closest_marker("anel") and peer:
             item.add_marker(pytest.mark.skip(reason="not on the peer"))
+    # First what shares the machine: it need not run beside those that tests start for themselves.
+    items.sort(key=lambda item: "host" not in item.fixturenames)
 
 
 class Hosts:
@@ -50,6 +52,9 @@ class Hosts:
 
     def drop(self, why):
         self.failures.append(why)
+        self.release()
+
+    def release(self):
         if self.machine:
             self.machine.close()
             self.machine = None
@@ -84,9 +89,10 @@ def host(hosts):
 
 
 @pytest.fixture
-def boot(request):
+def boot(request, hosts):
     """boot(**options) starts machines of the test's own and ends them with it."""
     made = []
+    hosts.release()
 
     def start(**options):
         m = Machine("%s-%d" % (re.sub(r"\W+", "_", request.node.name), len(made)), **options)
