@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Event channels: ports and their buckets, send, close, reset, and the table of EVTCHNOP_* (xen/event_channel.h).
- * How bindings are made is in evtchn_bind.c; how a pending event reaches the guest in evtchn_2l.c and evtchn_fifo.c.
+ * Event channels: ports and their buckets, send, close, reset, and the table of EVTCHNOP_*
+ * (xen/event_channel.h). How bindings are made is in evtchn_bind.c; how a pending event reaches the guest
+ * in evtchn_2l.c and evtchn_fifo.c.
  */
 #include "hypercall/dispatch.h"
-#include "hypercall/evtchn_priv.h"
+#include "hypercall/evtchn_2l.h"
+#include "hypercall/evtchn_bind.h"
+#include "hypercall/evtchn_fifo.h"
+#include "hypercall/evtchn_virq.h"
 #include "hypercall/gnttab.h"
 #include "hypercall/pirq.h"
 #include "mem/heap.h"
@@ -27,11 +31,21 @@ void evtchn_mark_vcpu(struct vcpu *v)
 
 void evtchn_wake_pollers(struct domain *d, evtchn_port_t port)
 {
+	struct evtchn_domain *ed = d->evtchn;
 	struct vcpu *v;
 
-	for_each_vcpu(d, v)
-		if (unlikely(READ_ONCE(v->pause_flags) & VPF_POLL))
+	/*
+	 * A poller sets VPF_POLL, then 'polled', then looks whether its port is pending: one of us sees the
+	 * other.
+	 */
+	if (likely(!READ_ONCE(ed->polled)) || !xchg(&ed->polled, false))
+		return;
+	for_each_vcpu(d, v) {
+		if (READ_ONCE(v->pause_flags) & VPF_POLL)
 			vcpu_poll_wake(v, port);
+		if (READ_ONCE(v->pause_flags) & VPF_POLL)
+			WRITE_ONCE(ed->polled, true);
+	}
 }
 
 void evtchn_set_pending(struct evtchn *c)
@@ -138,7 +152,10 @@ void evtchn_unlock_both(struct domain *a, struct domain *b)
 		event_unlock(b);
 }
 
-/* Locks c's domain and, while c is interdomain, the peer's too: *peer is it, or NULL. RCU keeps both in existence. */
+/*
+ * Locks c's domain and, while c is interdomain, the peer's too: *peer is it, or NULL. RCU keeps both in
+ * existence.
+ */
 static void lock_with_peer(struct evtchn *c, struct domain **peer)
 {
 	struct domain *d = c->domain, *p;
@@ -346,31 +363,32 @@ static long do_reset(struct hypercall *h, const struct evtchn_reset *op, bool re
 	return hypercall_again(h);
 }
 
+#define OP(name, out, fn) [EVTCHNOP_##name] = { sizeof(struct evtchn_##name), out, fn }
 /* One row an operation: the argument is copied in once, and back where the operation has something to say. */
 static const struct evtchn_op_row {
 	uint8_t size;
 	bool out;
 	int (*fn)(void *arg);
 } evtchn_ops[] = {
-	[EVTCHNOP_bind_interdomain] = { sizeof(struct evtchn_bind_interdomain), true, evtchn_op_bind_interdomain },
-	[EVTCHNOP_bind_virq] = { sizeof(struct evtchn_bind_virq), true, evtchn_op_bind_virq },
-	[EVTCHNOP_bind_pirq] = { sizeof(struct evtchn_bind_pirq), true, evtchn_op_bind_pirq },
-	[EVTCHNOP_close] = { sizeof(struct evtchn_close), false, op_close },
-	[EVTCHNOP_send] = { sizeof(struct evtchn_send), false, op_send },
-	[EVTCHNOP_status] = { sizeof(struct evtchn_status), true, evtchn_op_status },
-	[EVTCHNOP_alloc_unbound] = { sizeof(struct evtchn_alloc_unbound), true, evtchn_op_alloc_unbound },
-	[EVTCHNOP_bind_ipi] = { sizeof(struct evtchn_bind_ipi), true, evtchn_op_bind_ipi },
-	[EVTCHNOP_bind_vcpu] = { sizeof(struct evtchn_bind_vcpu), false, evtchn_op_bind_vcpu },
-	[EVTCHNOP_unmask] = { sizeof(struct evtchn_unmask), false, op_unmask },
-	[EVTCHNOP_init_control] = { sizeof(struct evtchn_init_control), true, op_init_control },
-	[EVTCHNOP_expand_array] = { sizeof(struct evtchn_expand_array), false, op_expand_array },
-	[EVTCHNOP_set_priority] = { sizeof(struct evtchn_set_priority), false, op_set_priority },
+	OP(bind_interdomain, true, evtchn_op_bind_interdomain),
+	OP(bind_virq, true, evtchn_op_bind_virq),
+	OP(bind_pirq, true, evtchn_op_bind_pirq),
+	OP(close, false, op_close),
+	OP(send, false, op_send),
+	OP(status, true, evtchn_op_status),
+	OP(alloc_unbound, true, evtchn_op_alloc_unbound),
+	OP(bind_ipi, true, evtchn_op_bind_ipi),
+	OP(bind_vcpu, false, evtchn_op_bind_vcpu),
+	OP(unmask, false, op_unmask),
+	OP(init_control, true, op_init_control),
+	OP(expand_array, false, op_expand_array),
+	OP(set_priority, false, op_set_priority),
 };
 
 static long evtchn_call(struct hypercall *h, uint32_t cmd, void *guest_arg)
 {
 	const struct evtchn_op_row *row;
-	union { struct evtchn_status status; struct evtchn_init_control ic; struct evtchn_reset reset; uint64_t w[4]; } arg;
+	union { struct evtchn_status status; struct evtchn_init_control ic; struct evtchn_reset reset; } arg;
 	int ret;
 
 	if (cmd == EVTCHNOP_reset || cmd == EVTCHNOP_reset_cont) {
@@ -525,7 +543,10 @@ static bool notify_port_pending(struct vcpu *v, uint32_t port)
 {
 	struct evtchn *c = evtchn_get(v->domain, port);
 
-	return c && READ_ONCE(v->domain->evtchn->ops)->is_pending(v->domain, c);
+	if (!c)
+		return false;
+	(void)xchg(&v->domain->evtchn->polled, true);	/* see evtchn_wake_pollers */
+	return READ_ONCE(v->domain->evtchn->ops)->is_pending(v->domain, c);
 }
 
 static bool notify_port_valid(struct domain *d, uint32_t port)
@@ -576,7 +597,8 @@ void evtchn_dump(struct domain *d)
 
 	if (!d->evtchn)
 		return;
-	printk("Event channel information for domain %d (%s):\n    port [p/m/s]\n", d->id, d->evtchn->ops->name);
+	printk("Event channel information for domain %d (%s):\n    port [p/m/s]\n", d->id,
+	       d->evtchn->ops->name);
 	event_lock(d);
 	for (uint32_t port = 1; (c = evtchn_get(d, port)) != NULL; port++)
 		if (c->state > ECS_RESERVED)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The two-level ABI: 4096 ports, a pending and a mask bit each in shared_info, a selector word and a flag per vCPU in
- * vcpu_info. All of it is the guest's to write at any time: nothing here believes what it reads there.
- * Source: xen/xen.h, struct shared_info.
+ * The two-level ABI: 4096 ports, a pending and a mask bit each in shared_info, a selector word and a flag
+ * per vCPU in vcpu_info. All of it is the guest's to write at any time: nothing here believes what it reads
+ * there. Source: xen/xen.h, struct shared_info.
  */
-#include "hypercall/evtchn_priv.h"
+#include "hypercall/evtchn_2l.h"
 
 static void l2_init(struct domain *d, struct evtchn *c)
 {

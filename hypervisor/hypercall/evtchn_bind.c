@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Event channels: how they are bound, to whom, and what EVTCHNOP_status tells of them (xen/event_channel.h). */
-#include "hypercall/evtchn_priv.h"
+/*
+ * Event channels: how they are bound, to whom, and what EVTCHNOP_status tells of them
+ * (xen/event_channel.h).
+ */
+#include "hypercall/evtchn_bind.h"
+#include "hypercall/evtchn_virq.h"
 #include "hypercall/pirq.h"
 
 /* -EPERM unless current's domain may act for d. */
@@ -29,14 +33,14 @@ int evtchn_op_alloc_unbound(void *arg)
 {
 	struct evtchn_alloc_unbound *op = arg;
 	struct domain *d = domain_resolve(op->dom);
+	domid_t remote = op->remote_dom == DOMID_SELF ? current->domain->id : op->remote_dom;
 	int err;
 
 	if (!d)
 		return -ESRCH;
 	err = may_act_for(d);
 	if (!err)
-		err = evtchn_alloc_unbound(d, op->remote_dom == DOMID_SELF ? current->domain->id : op->remote_dom,
-					   &op->port);
+		err = evtchn_alloc_unbound(d, remote, &op->port);
 	domain_put(d);
 	return err;
 }

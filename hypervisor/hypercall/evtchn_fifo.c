@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The FIFO ABI: an event word a port in pages that the guest gives (event array), a control block a vCPU with the heads of
- * 16 queues, and linked lists of ports through the words. The guest consumes from the head; this file appends at the tail,
- * which it remembers itself. Source: xen/event_channel.h.
+ * The FIFO ABI: an event word a port in pages that the guest gives (event array), a control block a vCPU
+ * with the heads of 16 queues, and linked lists of ports through the words. The guest consumes from the
+ * head; this file appends at the tail, which it remembers itself. Source: xen/event_channel.h.
  *
- * All words are the guest's to scribble on: a port number read from them is never used here, only written. So a guest can
- * break its own queues and nothing else; loops over its words are bounded.
+ * All words are the guest's to scribble on: a port number read from them is never used here, only written.
+ * So a guest can break its own queues and nothing else; loops over its words are bounded.
  *
- * Locks: a queue's lock covers its tail; taken with interrupts off, two at a time in order of address, after event_lock.
- * The event array and control blocks hang off struct evtchn_fifo, which is published whole and freed after a grace period:
- * senders, which hold no lock, may still be in it.
+ * Locks: a queue's lock covers its tail; taken with interrupts off, two at a time in order of address,
+ * after event_lock. The event array and control blocks hang off struct evtchn_fifo, which is published
+ * whole and freed after a grace period: senders, which hold no lock, may still be in it.
  */
-#include "hypercall/evtchn_priv.h"
+#include "hypercall/evtchn_fifo.h"
+#include "hypercall/evtchn_2l.h"
 #include "mem/heap.h"
 #include "pv/mm.h"
 #include "sched/softirq.h"
@@ -80,7 +81,10 @@ static event_word_t *word_of(const struct domain *d, evtchn_port_t port)
 
 /* ---- queues ---- */
 
-/* Makes 'word', if it is LINKED, point at 'link'. 1: done; 0: not linked; -EAGAIN: the guest changed it meanwhile. */
+/*
+ * Makes 'word', if it is LINKED, point at 'link'. 1: done; 0: not linked; -EAGAIN: the guest changed it
+ * meanwhile.
+ */
 static int try_set_link(event_word_t *word, event_word_t *w, uint32_t link)
 {
 	event_word_t new, old;
@@ -336,7 +340,10 @@ static struct fifo_vcpu *new_fifo_vcpu(unsigned id)
 	return fv;
 }
 
-/* The channels that exist go over to the FIFO ABI; what was pending in the old one is remembered. event_lock held. */
+/*
+ * The channels that exist go over to the FIFO ABI; what was pending in the old one is remembered.
+ * event_lock held.
+ */
 static void adopt_ports(struct domain *d)
 {
 	struct evtchn *c;
@@ -373,7 +380,7 @@ static int attach_control(struct evtchn_fifo *f, const struct evtchn_init_contro
 	return 0;
 }
 
-long evtchn_fifo_init_control(struct evtchn_init_control *op)
+int evtchn_fifo_init_control(struct evtchn_init_control *op)
 {
 	struct domain *d = current->domain;
 	struct evtchn_domain *ed = d->evtchn;
@@ -413,7 +420,7 @@ out:
 	return err;
 }
 
-long evtchn_fifo_expand_array(const struct evtchn_expand_array *op)
+int evtchn_fifo_expand_array(const struct evtchn_expand_array *op)
 {
 	struct domain *d = current->domain;
 	struct evtchn_fifo *f;
@@ -439,9 +446,13 @@ long evtchn_fifo_expand_array(const struct evtchn_expand_array *op)
 	WRITE_ONCE(f->nr_words, first + WORDS_PER_PAGE);
 	smp_mb();
 	/* Events that came while the page was missing. */
-	for (uint32_t port = first; port < first + WORDS_PER_PAGE && (c = evtchn_get(d, port)) != NULL; port++)
+	for (uint32_t port = first; port < first + WORDS_PER_PAGE; port++) {
+		c = evtchn_get(d, port);
+		if (!c)
+			break;
 		if (READ_ONCE(c->pending) && xchg(&c->pending, false))
 			fifo_set_pending(d, c);
+	}
 out:
 	event_unlock(d);
 	return err;

@@ -2,13 +2,14 @@
 /*
  * Event channels: what evtchn*.c share.
  *
- * A domain's channels stand in buckets, made on demand and freed only with the domain, after an RCU grace period: so whoever
- * holds a valid domain pointer may follow a channel's pointers without a lock. Senders (hypercalls and interrupts) take no
- * lock: they read state, then remote. A send that races with a close may flag the port once more; guests expect that.
+ * A domain's channels stand in buckets, made on demand and freed only with the domain, after an RCU grace
+ * period: so whoever holds a valid domain pointer may follow a channel's pointers without a lock. Senders
+ * (hypercalls and interrupts) take no lock: they read state, then remote. A send that races with a close
+ * may flag the port once more; guests expect that.
  *
- * Locks: event_lock of a domain protects every change of a channel's state and binding, the array of buckets and the ABI's
- * switch. Two of them are taken in order of address. Not for interrupt context. It is taken before the queue locks of
- * evtchn_fifo.c, pt_lock and the locks of hypercall/pirq.c.
+ * Locks: event_lock of a domain protects every change of a channel's state and binding, the array of
+ * buckets and the ABI's switch. Two of them are taken in order of address. Not for interrupt context. It is
+ * taken before the queue locks of evtchn_fifo.c, pt_lock and the locks of hypercall/pirq.c.
  */
 #ifndef HYPERCALL_EVTCHN_PRIV_H
 #define HYPERCALL_EVTCHN_PRIV_H
@@ -49,20 +50,22 @@ struct evtchn_port_ops {
 	void (*unmask)(struct domain *d, struct evtchn *c);
 	bool (*is_pending)(const struct domain *d, const struct evtchn *c);
 	bool (*is_masked)(const struct domain *d, const struct evtchn *c);
-	bool (*is_busy)(const struct domain *d, const struct evtchn *c);	/* the guest may still have it queued: no reuse */
+	/* the guest may still have it queued: no reuse */
+	bool (*is_busy)(const struct domain *d, const struct evtchn *c);
 	int (*set_priority)(struct domain *d, struct evtchn *c, uint32_t priority);
 	void (*dump)(const struct domain *d, const struct evtchn *c);
 };
-extern const struct evtchn_port_ops evtchn_2l_ops, evtchn_fifo_ops;
 
 struct evtchn_fifo;
 struct evtchn_domain {
 	const struct evtchn_port_ops *ops;	/* changes under event_lock, read without */
+	bool polled;				/* some vCPU may be in SCHEDOP_poll; set after its VPF_POLL */
 	struct evtchn_fifo *fifo;		/* NULL: two-level; goes after a grace period */
 	/* event_lock */
 	spinlock_t event_lock;
 	uint32_t max_port;			/* highest port that the domain may have */
-	uint32_t nr_ports;			/* channels that exist: multiple of EVTCHNS_PER_BUCKET; read without lock */
+	/* channels that exist: multiple of EVTCHNS_PER_BUCKET; read without lock */
+	uint32_t nr_ports;
 	uint32_t first_free;			/* no free channel below */
 	uint32_t active;			/* channels in use, reserved ones left out */
 	uint32_t reset_cursor;			/* 0: no EVTCHNOP_reset under way */
@@ -99,26 +102,10 @@ void evtchn_wake_pollers(struct domain *d, evtchn_port_t port);
 int evtchn_close_port(struct domain *d, evtchn_port_t port);	/* -EINVAL: not in use */
 struct vcpu *evtchn_notify_vcpu(const struct evtchn *c);	/* NULL: not created yet */
 
-/* A free port of d, taken from the free list of ports: RESERVED until the caller says what it is. event_lock held.
- * -EINVAL: d is dying, -ENOSPC, -ENOMEM */
+/*
+ * A free port of d, the lowest: RESERVED until the caller says what it is. event_lock held.
+ * -EINVAL: d is dying, -ENOSPC, -ENOMEM
+ */
 int evtchn_get_free_port(struct domain *d, struct evtchn **out);
 void evtchn_free_port(struct evtchn *c);	/* event_lock held */
-
-/* The operations (evtchn_bind.c): each a row of evtchn.c's table. Arguments copied; returns 0 or -errno */
-int evtchn_op_alloc_unbound(void *arg);
-int evtchn_op_bind_interdomain(void *arg);
-int evtchn_op_bind_pirq(void *arg);
-int evtchn_op_bind_ipi(void *arg);
-int evtchn_op_bind_vcpu(void *arg);
-int evtchn_op_status(void *arg);
-
-/* virqs (evtchn_virq.c) */
-int evtchn_op_bind_virq(void *arg);
-bool virq_is_global(uint32_t virq);
-void virq_handlers_drop(struct domain *d);
-
-/* FIFO (evtchn_fifo.c) */
-long evtchn_fifo_init_control(struct evtchn_init_control *op);
-long evtchn_fifo_expand_array(const struct evtchn_expand_array *op);
-void evtchn_fifo_destroy(struct domain *d);	/* event_lock held: back to the two-level ABI */
 #endif

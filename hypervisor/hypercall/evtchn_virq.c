@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Virtual interrupts (xen/xen.h, VIRQ_*): per vCPU, or global: bound through vCPU 0 of whoever handles it, dom0 unless
- * XEN_DOMCTL_set_virq_handler named another.
+ * Virtual interrupts (xen/xen.h, VIRQ_*): per vCPU, or global: bound through vCPU 0 of whoever handles it,
+ * dom0 unless XEN_DOMCTL_set_virq_handler named another.
  */
-#include "hypercall/evtchn_priv.h"
+#include "hypercall/evtchn_virq.h"
 
 static DEFINE_SPINLOCK(handler_lock);
 static struct domain *virq_handler[NR_VIRQS];	/* each holds a reference; handler_lock, read without */
@@ -16,7 +16,8 @@ bool virq_is_global(uint32_t virq)
 	case VIRQ_XENOPROF:
 	case VIRQ_XENPMU:
 		return false;
-	case VIRQ_ARCH_0 + 1 ... VIRQ_ARCH_7:	/* ARCH_0 is VIRQ_MCA, global; the others mean nothing on x86 */
+	/* ARCH_0 is VIRQ_MCA, global; the others mean nothing on x86 */
+	case VIRQ_ARCH_0 + 1 ... VIRQ_ARCH_7:
 		return false;
 	default:
 		return true;

@@ -2,10 +2,14 @@
 /*
  * Grant tables: their life and size, and the table of GNTTABOP_* (xen/grant_table.h).
  *
- * A domain's table has no frames until somebody asks for them; frames that it has are heap pages shared with it, and stay
- * until it goes. Its active entries and maptrack are made in chunks when first used.
+ * A domain's table has no frames until somebody asks for them; frames that it has are heap pages shared
+ * with it, and stay until it goes. Its active entries and maptrack are made in chunks when first used.
  */
-#include "hypercall/gnttab_priv.h"
+#include "hypercall/gnttab_entry.h"
+#include "hypercall/gnttab_map.h"
+#include "hypercall/gnttab_copy.h"
+#include "hypercall/gnttab_transfer.h"
+#include "hypercall/gnttab_misc.h"
 #include "mem/heap.h"
 #include "x86/console.h"
 
@@ -28,13 +32,15 @@ static void drop_table(struct grant_table *gt)
 	heap_free(gt);
 }
 
-int gnttab_domain_create(struct domain *d, int max_grant_frames, int max_maptrack_frames, unsigned max_version)
+int gnttab_domain_create(struct domain *d, int max_grant_frames, int max_maptrack_frames,
+			 unsigned max_version)
 {
 	unsigned frames = max_grant_frames < 0 ? DEFAULT_GRANT_FRAMES : (unsigned)max_grant_frames;
 	unsigned tracks = max_maptrack_frames < 0 ? DEFAULT_MAPTRACK_FRAMES : (unsigned)max_maptrack_frames;
 	struct grant_table *gt;
 
-	if (!frames || frames > DEFAULT_GRANT_FRAMES || tracks > DEFAULT_MAPTRACK_FRAMES || max_version > MAX_VERSION)
+	if (!frames || frames > DEFAULT_GRANT_FRAMES || tracks > DEFAULT_MAPTRACK_FRAMES ||
+	    max_version > MAX_VERSION)
 		return -EINVAL;
 	gt = new_object(struct grant_table);
 	if (!gt)
@@ -107,7 +113,10 @@ int gnttab_grow(struct domain *d, unsigned frames)
 		wmb();
 		gt->nr_frames++;
 		if (gt->version == 2 && gnttab_grow_status(d)) {
-			/* An entry without a status word must not be found; the page is used by the next attempt. */
+			/*
+			 * An entry without a status word must not be found; the page is used by the next
+			 * attempt.
+			 */
 			gt->nr_frames--;
 			unshare_heap_page(page);
 			heap_pages_free(page, 0);
@@ -127,8 +136,12 @@ int gnttab_set_limits(struct domain *d, unsigned grant_frames, unsigned maptrack
 	if (!grant_frames || grant_frames > DEFAULT_GRANT_FRAMES || maptrack_frames > DEFAULT_MAPTRACK_FRAMES)
 		return -EINVAL;
 	spin_lock(&gt->lock);
-	/* The arrays have their sizes from the first limit on: only less is possible, and not less than is used. */
-	if (grant_frames > gt->max_frames || grant_frames < gt->nr_frames || maptrack_frames > gt->max_maptrack_frames)
+	/*
+	 * The arrays have their sizes from the first limit on: only less is possible, and not less than is
+	 * used.
+	 */
+	if (grant_frames > gt->max_frames || grant_frames < gt->nr_frames ||
+	    maptrack_frames > gt->max_maptrack_frames)
 		err = -EBUSY;
 	spin_unlock(&gt->lock);
 	return err;
@@ -260,8 +273,9 @@ void gnttab_dump(struct domain *d)
 	if (!gt)
 		return;
 	spin_lock(&gt->lock);
-	printk("grant-table for remote d%d (v%u)\n  %u frames (%u max), %u maptrack frames (%u max)\n", d->id, gt->version,
-	       gt->nr_frames, gt->max_frames, gt->nr_handles / MAPTRACK_PER_FRAME, gt->max_maptrack_frames);
+	printk("grant-table for remote d%d (v%u)\n  %u frames (%u max), %u maptrack frames (%u max)\n", d->id,
+	       gt->version, gt->nr_frames, gt->max_frames, gt->nr_handles / MAPTRACK_PER_FRAME,
+	       gt->max_maptrack_frames);
 	for (grant_ref_t ref = 0; ref < gnttab_nr_entries(gt); ref++) {
 		const struct active_grant *a = gnttab_active(gt, ref);
 
@@ -270,8 +284,8 @@ void gnttab_dump(struct domain *d)
 		if (first)
 			printk("[ref] localdom mfn      readers writers flags\n");
 		first = false;
-		printk("[%3u]  %5d 0x%06llx %7u %7u 0x%02x\n", ref, a->domid, (unsigned long long)a->mfn.n, a->readers,
-		       a->writers, *gnttab_header(gt, ref) & 0xffff);
+		printk("[%3u]  %5d 0x%06llx %7u %7u 0x%02x\n", ref, a->domid, (unsigned long long)a->mfn.n,
+		       a->readers, a->writers, *gnttab_header(gt, ref) & 0xffff);
 	}
 	if (first)
 		printk("no active grant table entries\n");

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * GNTTABOP_copy: netback's hot path. A side of a copy stays open from one element to the next, since callers fill a page
- * piece by piece from one grant.
+ * GNTTABOP_copy: netback's hot path. A side of a copy stays open from one element to the next, since
+ * callers fill a page piece by piece from one grant.
  */
-#include "hypercall/gnttab_priv.h"
+#include "hypercall/gnttab_copy.h"
+#include "hypercall/gnttab_entry.h"
 #include "lib/string.h"
 #include "pv/mm.h"
 
@@ -146,7 +147,8 @@ static int copy_one(const struct gnttab_copy *op, struct side *src, struct side 
 {
 	int rc;
 
-	if ((unsigned)op->source.offset + op->len > PAGE_SIZE || (unsigned)op->dest.offset + op->len > PAGE_SIZE)
+	if ((unsigned)op->source.offset + op->len > PAGE_SIZE ||
+	    (unsigned)op->dest.offset + op->len > PAGE_SIZE)
 		return GNTST_bad_copy_arg;
 	rc = side_open(src, &op->source, op->flags & GNTCOPY_source_gref, false);
 	if (rc)

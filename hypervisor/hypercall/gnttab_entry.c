@@ -2,11 +2,12 @@
 /*
  * Entries of grant tables: how one is taken into use, against a guest that may change it at the same time.
  *
- * Version 1: the hypervisor's bits (GTF_reading, GTF_writing) share a word with the guest's type and domain: set by cmpxchg of
- * that word, so what was checked is what is pinned. Version 2: they stand in a word of their own; they are set first and the
- * guest's word is read again after, as the guest does it the other way round. Source: head of xen/grant_table.h.
+ * Version 1: the hypervisor's bits (GTF_reading, GTF_writing) share a word with the guest's type and
+ * domain: set by cmpxchg of that word, so what was checked is what is pinned. Version 2: they stand in a
+ * word of their own; they are set first and the guest's word is read again after, as the guest does it the
+ * other way round. Source: head of xen/grant_table.h.
  */
-#include "hypercall/gnttab_priv.h"
+#include "hypercall/gnttab_entry.h"
 #include "mem/heap.h"
 
 #define SET_STATUS_TRIES 5
@@ -24,7 +25,8 @@ static bool acceptable(union header_word h, domid_t who, unsigned how, unsigned 
 	return type == GTF_transitive && version == 2 && !(how & PIN_MAP);
 }
 
-static int set_status_v1(struct grant_table *gt, grant_ref_t ref, domid_t who, unsigned how, bool pinned, union header_word *out)
+static int set_status_v1(struct grant_table *gt, grant_ref_t ref, domid_t who, unsigned how, bool pinned,
+			 union header_word *out)
 {
 	uint32_t *word = gnttab_header(gt, ref);
 	union header_word h = { .word = READ_ONCE(*word) }, new;
@@ -52,7 +54,8 @@ static void status_clear(grant_status_t *status, uint16_t bits)
 	__atomic_fetch_and(status, (uint16_t)~bits, __ATOMIC_SEQ_CST);
 }
 
-static int set_status_v2(struct grant_table *gt, grant_ref_t ref, domid_t who, unsigned how, bool pinned, union header_word *out)
+static int set_status_v2(struct grant_table *gt, grant_ref_t ref, domid_t who, unsigned how, bool pinned,
+			 union header_word *out)
 {
 	uint32_t *word = gnttab_header(gt, ref);
 	grant_status_t *status = gnttab_status(gt, ref);
@@ -60,7 +63,8 @@ static int set_status_v2(struct grant_table *gt, grant_ref_t ref, domid_t who, u
 
 	if (!pinned && !acceptable(h, who, how, 2))
 		return GNTST_general_error;
-	__atomic_fetch_or(status, (uint16_t)(GTF_reading | (how & PIN_WRITE ? GTF_writing : 0)), __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(status, (uint16_t)(GTF_reading | (how & PIN_WRITE ? GTF_writing : 0)),
+			  __ATOMIC_SEQ_CST);
 	h.word = READ_ONCE(*word);
 	if (pinned) {
 		if ((how & PIN_WRITE) && (h.flags & GTF_readonly)) {
@@ -85,7 +89,8 @@ static void drop_status(struct grant_table *gt, grant_ref_t ref, const struct ac
 }
 
 /* First use: what the entry grants goes into the active entry. */
-static int take_over(struct grant_table *gt, grant_ref_t ref, domid_t who, union header_word h, struct active_grant *a)
+static int take_over(struct grant_table *gt, grant_ref_t ref, domid_t who, union header_word h,
+		     struct active_grant *a)
 {
 	const grant_entry_v2_t *e;
 
@@ -131,11 +136,13 @@ static bool page_get(mfn_t mfn, const struct domain *rd)
 /* May 'who' use what others have pinned already? Only as they do; and the counts must have room. */
 static bool may_join(const struct active_grant *a, domid_t who, unsigned how)
 {
-	return a->domid == who && a->readers < UINT32_MAX && a->writers < UINT32_MAX && !(a->partial && (how & PIN_MAP));
+	return a->domid == who && a->readers < UINT32_MAX && a->writers < UINT32_MAX &&
+	       !(a->partial && (how & PIN_MAP));
 }
 
 /* The guest's side of a use: its flags are checked and ours set, unless another use has done so already. */
-static int enter(struct grant_table *gt, grant_ref_t ref, domid_t who, unsigned how, struct active_grant *a, union header_word *h)
+static int enter(struct grant_table *gt, grant_ref_t ref, domid_t who, unsigned how, struct active_grant *a,
+		 union header_word *h)
 {
 	bool pinned = a->readers || a->writers;
 	int rc;
@@ -146,7 +153,8 @@ static int enter(struct grant_table *gt, grant_ref_t ref, domid_t who, unsigned 
 		h->word = READ_ONCE(*gnttab_header(gt, ref));
 		return GNTST_okay;
 	}
-	rc = gt->version == 1 ? set_status_v1(gt, ref, who, how, pinned, h) : set_status_v2(gt, ref, who, how, pinned, h);
+	rc = gt->version == 1 ? set_status_v1(gt, ref, who, how, pinned, h) :
+				set_status_v2(gt, ref, who, how, pinned, h);
 	if (rc || pinned)
 		return rc;
 	rc = take_over(gt, ref, who, *h, a);
@@ -156,7 +164,8 @@ static int enter(struct grant_table *gt, grant_ref_t ref, domid_t who, unsigned 
 }
 
 /* lock held, ref checked against the table's size. */
-static int pin_locked(struct grant_table *gt, struct domain *rd, grant_ref_t ref, domid_t who, unsigned how, struct grant_pin *p)
+static int pin_locked(struct grant_table *gt, struct domain *rd, grant_ref_t ref, domid_t who, unsigned how,
+		      struct grant_pin *p)
 {
 	struct active_grant *a = active_make(gt, ref);
 	union header_word h;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* GNTTABOP_map_grant_ref, unmap_grant_ref, unmap_and_replace, and the handles of mappings (maptrack). */
-#include "hypercall/gnttab_priv.h"
+#include "hypercall/gnttab_map.h"
+#include "hypercall/gnttab_entry.h"
 #include "mem/heap.h"
 #include "pv/mm.h"
 #include "x86/cpu.h"
@@ -91,7 +92,8 @@ static int map_with_handle(struct gnttab_map_grant_ref *op, struct domain *rd, g
 	struct grant_table *gt = current->domain->grants;
 	struct grant_pin p;
 	struct maptrack *m;
-	int rc = grant_pin(rd, op->ref, current->domain->id, PIN_MAP | (op->flags & GNTMAP_readonly ? 0 : PIN_WRITE), &p);
+	unsigned how = PIN_MAP | (op->flags & GNTMAP_readonly ? 0 : PIN_WRITE);
+	int rc = grant_pin(rd, op->ref, current->domain->id, how, &p);
 
 	if (rc)
 		return rc;
@@ -160,7 +162,10 @@ struct unmap_op {
 	uint8_t taken;		/* GNTMAP_host_map, GNTMAP_device_map: what this operation takes away */
 };
 
-/* Takes from the handle the halves that op names, so that no other vCPU can: gives a copy of the entry. GNTST_* */
+/*
+ * Takes from the handle the halves that op names, so that no other vCPU can: gives a copy of the entry.
+ * GNTST_*
+ */
 static int claim(struct grant_table *gt, struct unmap_op *op, struct maptrack *copy)
 {
 	struct maptrack *m;
@@ -189,7 +194,10 @@ out:
 	return rc;
 }
 
-/* The end of a claim; 'give_back': the halves are still mapped. The last one of a handle gives everything back. */
+/*
+ * The end of a claim; 'give_back': the halves are still mapped. The last one of a handle gives everything
+ * back.
+ */
 static void complete(struct grant_table *gt, grant_handle_t handle, uint8_t give_back)
 {
 	struct maptrack *m, gone = { .rd = NULL };
@@ -205,7 +213,8 @@ static void complete(struct grant_table *gt, grant_handle_t handle, uint8_t give
 	spin_unlock(&gt->maptrack_lock);
 	if (gone.rd) {
 		struct grant_pin p = {
-			.rd = gone.rd, .ref = gone.ref, .mfn = gone.mfn, .write = !(gone.flags & GNTMAP_readonly),
+			.rd = gone.rd, .ref = gone.ref, .mfn = gone.mfn,
+			.write = !(gone.flags & GNTMAP_readonly),
 		};
 
 		if (p.write)
@@ -257,7 +266,9 @@ static long unmap_element(struct gnttab_unmap_grant_ref *u, struct unmap_op *op)
 	op->taken = 0;
 	if (guest_copy_in(&k, u, sizeof(k)))
 		return -EFAULT;
-	*op = (struct unmap_op){ .host_addr = k.host_addr, .dev_bus_addr = k.dev_bus_addr, .handle = k.handle };
+	*op = (struct unmap_op){
+		.host_addr = k.host_addr, .dev_bus_addr = k.dev_bus_addr, .handle = k.handle,
+	};
 	k.status = unmap_begin(op);
 	return guest_copy_out(&u->status, &k.status, sizeof(k.status)) ? -EFAULT : 0;
 }
@@ -286,7 +297,8 @@ static long unmap_batches(void *uop, unsigned count, bool replace)
 		long err = 0;
 
 		for (i = 0; i < n && !err; i++)
-			err = replace ? replace_element(&r[done + i], &ops[i]) : unmap_element(&u[done + i], &ops[i]);
+			err = replace ? replace_element(&r[done + i], &ops[i]) :
+					unmap_element(&u[done + i], &ops[i]);
 		/* An element whose status could not be written is done all the same. */
 		unmap_finish(ops, i);
 		if (err)
@@ -316,10 +328,16 @@ int gnttab_release_mappings(struct domain *d)
 
 	if (!gt)
 		return 0;
-	/* Whoever grew d's table while it was alive is through after this: its frames are seen by who gives them back. */
+	/*
+	 * Whoever grew d's table while it was alive is through after this: its frames are seen by who gives
+	 * them back.
+	 */
 	spin_lock(&gt->lock);
 	spin_unlock(&gt->lock);
-	/* Nobody runs in d any more: its page tables and TLB entries are of no use to anyone, and no unmap is in flight. */
+	/*
+	 * Nobody runs in d any more: its page tables and TLB entries are of no use to anyone, and no unmap
+	 * is in flight.
+	 */
 	while (gt->release_cursor < gt->nr_handles) {
 		grant_handle_t h = gt->release_cursor++;
 		struct maptrack *m = handle_entry(gt, h);

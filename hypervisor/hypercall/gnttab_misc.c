@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* GNTTABOP_*: set-up, sizes, versions, swap, cache maintenance. */
-#include "hypercall/gnttab_priv.h"
+#include "hypercall/gnttab_misc.h"
+#include "hypercall/gnttab_entry.h"
 #include "lib/string.h"
 
 long gnttab_setup_table(struct gnttab_setup_table *uop, unsigned count)
@@ -44,7 +45,8 @@ long gnttab_query_size(struct gnttab_query_size *uop, unsigned count)
 		return -EFAULT;
 	d = gnttab_target(op.dom, &op.status);
 	if (d) {
-		op.nr_frames = MAX(READ_ONCE(d->grants->nr_frames), 1u);	/* the first is made when asked for */
+		/* the first is made when asked for */
+		op.nr_frames = MAX(READ_ONCE(d->grants->nr_frames), 1u);
 		op.max_nr_frames = d->grants->max_frames;
 		domain_put(d);
 	}
@@ -119,7 +121,10 @@ static void restore_reserved(struct grant_table *gt, const grant_entry_v1_t *r)
 	}
 }
 
-/* Status frames mean nothing in version 1: the guest must have let go of them, as with Xen. They stay for the next time. */
+/*
+ * Status frames mean nothing in version 1: the guest must have let go of them, as with Xen. They stay for
+ * the next time.
+ */
 static bool status_mapped(const struct grant_table *gt)
 {
 	for (unsigned i = 0; i < gt->nr_status_frames; i++)
@@ -274,7 +279,7 @@ static int cache_flush_one(const struct gnttab_cache_flush *op)
 	mfn_t mfn = MFN(op->a.dev_bus_addr >> PAGE_SHIFT);
 	struct frame *f;
 	domid_t owner_id;
-	char *p;
+	char *p, *end;
 
 	if (op->offset >= PAGE_SIZE || op->length > PAGE_SIZE - op->offset)
 		return -EINVAL;
@@ -295,9 +300,10 @@ static int cache_flush_one(const struct gnttab_cache_flush *op)
 		return owner && owner->grants ? -EINVAL : -EPERM;
 	}
 	/* CLFLUSH cleans and invalidates: more than is asked is allowed. */
-	for (p = (char *)frame_va(f) + op->offset; p < (char *)frame_va(f) + op->offset + op->length; p += CACHE_LINE)
+	p = (char *)frame_va(f) + op->offset;
+	for (end = p + op->length; p < end; p += CACHE_LINE)
 		__asm__ volatile("clflush %0" : "+m"(*p));
-	__asm__ volatile("clflush %0; mfence" : "+m"(*((char *)frame_va(f) + op->offset + op->length - 1)) :: "memory");
+	__asm__ volatile("clflush %0; mfence" : "+m"(end[-1]) :: "memory");
 	frame_put(f);
 	return 0;
 }

@@ -2,15 +2,18 @@
 /*
  * Grant tables: what gnttab*.c share.
  *
- * Two sides meet in a grant. The granting domain writes an entry into its shared table; the hypervisor keeps, out of its
- * reach, an active entry that says what was found there when the grant was first used, and how many use it (pins). The using
- * domain gets a handle (maptrack) for each mapping; a handle holds one pin, one page reference, for a writable mapping one
- * type reference, and one reference on the granting domain, until its last half (host or device) is unmapped.
+ * Two sides meet in a grant. The granting domain writes an entry into its shared table; the hypervisor
+ * keeps, out of its reach, an active entry that says what was found there when the grant was first used,
+ * and how many use it (pins). The using domain gets a handle (maptrack) for each mapping; a handle holds
+ * one pin, one page reference, for a writable mapping one type reference, and one reference on the granting
+ * domain, until its last half (host or device) is unmapped.
  *
- * What stands in a shared entry is read once and believed only as far as it was checked: the guest may change it at any time.
+ * What stands in a shared entry is read once and believed only as far as it was checked: the guest may
+ * change it at any time.
  *
- * Locks: grant_table.lock covers the table's size and version, and the active entries; maptrack_lock the handles. Neither is
- * held while the other, pt_lock, or another domain's is taken. Not for interrupt context.
+ * Locks: grant_table.lock covers the table's size and version, and the active entries; maptrack_lock the
+ * handles. Neither is held while the other, pt_lock, or another domain's is taken. Not for interrupt
+ * context.
  */
 #ifndef HYPERCALL_GNTTAB_PRIV_H
 #define HYPERCALL_GNTTAB_PRIV_H
@@ -71,70 +74,8 @@ static inline unsigned gnttab_status_frames_for(unsigned grant_frames)
 	return DIV_ROUND_UP(grant_frames * V2_PER_FRAME, STATUS_PER_FRAME);
 }
 int gnttab_grow(struct domain *d, unsigned frames);	/* lock held; -EINVAL too many or dying, -ENOMEM */
-int gnttab_grow_status(struct domain *d);		/* lock held: as many status frames as version 2 needs */
+/* lock held: as many status frames as version 2 needs */
+int gnttab_grow_status(struct domain *d);
 /* The domain that the caller names and may look into, referenced; NULL: *status is set. */
 struct domain *gnttab_target(domid_t id, int16_t *status);
-
-/* ---- gnttab_entry.c: entries; each with the lock held and ref < gnttab_nr_entries ---- */
-static inline grant_entry_v1_t *gnttab_v1(const struct grant_table *gt, grant_ref_t ref)
-{
-	return (grant_entry_v1_t *)gt->shared[ref / V1_PER_FRAME] + ref % V1_PER_FRAME;
-}
-static inline grant_entry_v2_t *gnttab_v2(const struct grant_table *gt, grant_ref_t ref)
-{
-	return (grant_entry_v2_t *)gt->shared[ref / V2_PER_FRAME] + ref % V2_PER_FRAME;
-}
-static inline uint32_t *gnttab_header(const struct grant_table *gt, grant_ref_t ref)	/* flags and domid as one word */
-{
-	return gt->version == 1 ? (uint32_t *)gnttab_v1(gt, ref) : (uint32_t *)gnttab_v2(gt, ref);
-}
-static inline grant_status_t *gnttab_status(const struct grant_table *gt, grant_ref_t ref)
-{
-	return gt->version == 1 ? &gnttab_v1(gt, ref)->flags : &gt->status[ref / STATUS_PER_FRAME][ref % STATUS_PER_FRAME];
-}
-static inline struct active_grant *gnttab_active(const struct grant_table *gt, grant_ref_t ref)	/* NULL: never used */
-{
-	struct active_grant *chunk = gt->active[ref / ACTIVE_CHUNK];
-
-	return chunk ? &chunk[ref % ACTIVE_CHUNK] : NULL;
-}
-static inline bool gnttab_pinned(const struct grant_table *gt, grant_ref_t ref)
-{
-	const struct active_grant *a = gnttab_active(gt, ref);
-
-	return a && (a->readers || a->writers);
-}
-
-#define PIN_WRITE	1u
-#define PIN_MAP		2u	/* else for a copy: sub-page and transitive ones too */
-struct grant_pin {
-	struct domain *rd;
-	grant_ref_t ref;
-	bool write;
-	mfn_t mfn;			/* a page reference is held */
-	uint16_t start, length;		/* what of the page is granted */
-	uint16_t cache_flags;		/* GTF_PWT, PCD, PAT */
-	bool transitive;		/* nothing but the pin is held: go on with trans_ref of trans_domid */
-	domid_t trans_domid;
-	grant_ref_t trans_ref;
-};
-/* Pins entry 'ref' of rd for domain 'who'. Takes the lock. GNTST_*; p is set on success. */
-int grant_pin(struct domain *rd, grant_ref_t ref, domid_t who, unsigned how, struct grant_pin *p);
-/* Gives the pin and the page reference back; type references are the caller's. */
-void grant_unpin(struct grant_pin *p);
-
-/* ---- the operations ---- */
-/* uop: the guest's array. Return: elements done (less than count: to be called again for the rest), or -errno */
-long gnttab_unmap(struct gnttab_unmap_grant_ref *uop, unsigned count);
-long gnttab_unmap_and_replace(struct gnttab_unmap_and_replace *uop, unsigned count);
-long gnttab_map(struct gnttab_map_grant_ref *uop, unsigned count);
-long gnttab_copy(struct gnttab_copy *uop, unsigned count);
-long gnttab_transfer(struct gnttab_transfer *uop, unsigned count);
-long gnttab_setup_table(struct gnttab_setup_table *uop, unsigned count);
-long gnttab_query_size(struct gnttab_query_size *uop, unsigned count);
-long gnttab_set_version(struct gnttab_set_version *uop, unsigned count);
-long gnttab_get_version(struct gnttab_get_version *uop, unsigned count);
-long gnttab_get_status_frames(struct gnttab_get_status_frames *uop, unsigned count);
-long gnttab_swap(struct gnttab_swap_grant_ref *uop, unsigned count);
-long gnttab_cache_flush(struct gnttab_cache_flush *uop, unsigned count);
 #endif

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * GNTTABOP_transfer: a page changes its owner. The receiver has an entry of type GTF_accept_transfer; the page leaves the
- * caller before that is looked at, so a transfer that fails loses it, as the interface says (except GNTST_bad_page).
+ * GNTTABOP_transfer: a page changes its owner. The receiver has an entry of type GTF_accept_transfer; the
+ * page leaves the caller before that is looked at, so a transfer that fails loses it, as the interface says
+ * (except GNTST_bad_page).
  */
-#include "hypercall/gnttab_priv.h"
+#include "hypercall/gnttab_transfer.h"
+#include "hypercall/gnttab_entry.h"
 #include "mem/alloc.h"
 
 #define COMMIT_TRIES 5
@@ -58,7 +60,10 @@ static int give(struct frame *f, domid_t to, grant_ref_t ref)
 		rc = GNTST_address_too_big;
 	} else if (commit(gt, ref, current->domain->id)) {
 		rc = domain_assign_frames(e, f, 0) ? GNTST_general_error : GNTST_okay;
-		/* Committed means that the receiver waits: it must see an end, with no page if e has no room. */
+		/*
+		 * Committed means that the receiver waits: it must see an end, with no page if e has no
+		 * room.
+		 */
 		tell(gt, ref, frame_mfn(f), rc == GNTST_okay);
 	}
 	spin_unlock(&gt->lock);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * PHYSDEVOP_*: dom0's side of interrupts and PCI (xen/physdev.h). One row an operation; what it passes is copied in once,
- * and copied back where the operation has something to say.
+ * PHYSDEVOP_*: dom0's side of interrupts and PCI (xen/physdev.h). One row an operation; what it passes is
+ * copied in once, and copied back where the operation has something to say.
  */
-#include "hypercall/hypercall.h"
+#include "hypercall/physdev.h"
 #include "hypercall/evtchn.h"
 #include "hypercall/pirq.h"
 #include "pv/pv.h"
@@ -85,9 +85,11 @@ static int op_set_iopl(union physdev_arg *a)
 
 static int op_set_iobitmap(union physdev_arg *a)
 {
-	if (a->iobitmap.nr_ports > 65536 || !guest_addr_ok((uint64_t)a->iobitmap.bitmap.p, (a->iobitmap.nr_ports + 7) / 8))
+	uint64_t map = (uint64_t)a->iobitmap.bitmap.p;
+
+	if (a->iobitmap.nr_ports > 65536 || !guest_addr_ok(map, (a->iobitmap.nr_ports + 7) / 8))
 		return -EINVAL;
-	current->pv->iobmp = (uint64_t)a->iobitmap.bitmap.p;
+	current->pv->iobmp = map;
 	current->pv->iobmp_limit = a->iobitmap.nr_ports;
 	return 0;
 }
@@ -268,36 +270,39 @@ static int op_dbgp(union physdev_arg *a)
 	}
 }
 
+#define OP(name, type, out, who, fn) [PHYSDEVOP_##name] = { sizeof(struct type), out, HC_##who, fn }
 static const struct physdev_row {
 	uint8_t size;
 	bool out;
 	uint8_t who;
 	int (*fn)(union physdev_arg *a);
 } physdev_ops[] = {
-	[PHYSDEVOP_irq_status_query] = { sizeof(struct physdev_irq_status_query), true, HC_ANYONE, op_irq_status },
-	[PHYSDEVOP_set_iopl] = { sizeof(struct physdev_set_iopl), false, HC_ANYONE, op_set_iopl },
-	[PHYSDEVOP_set_iobitmap] = { sizeof(struct physdev_set_iobitmap), false, HC_ANYONE, op_set_iobitmap },
-	[PHYSDEVOP_apic_read] = { sizeof(struct physdev_apic), true, HC_HARDWARE, op_apic_read },
-	[PHYSDEVOP_apic_write] = { sizeof(struct physdev_apic), false, HC_HARDWARE, op_apic_write },
-	[PHYSDEVOP_alloc_irq_vector] = { sizeof(struct physdev_irq), true, HC_HARDWARE, op_alloc_irq_vector },
-	[PHYSDEVOP_eoi] = { sizeof(struct physdev_eoi), false, HC_ANYONE, op_eoi },
-	[PHYSDEVOP_map_pirq] = { sizeof(struct physdev_map_pirq), true, HC_ANYONE, op_map_pirq },
-	[PHYSDEVOP_unmap_pirq] = { sizeof(struct physdev_unmap_pirq), false, HC_ANYONE, op_unmap_pirq },
-	[PHYSDEVOP_manage_pci_add] = { sizeof(struct physdev_manage_pci), false, HC_HARDWARE, op_manage_pci_add },
-	[PHYSDEVOP_manage_pci_remove] = { sizeof(struct physdev_manage_pci), false, HC_HARDWARE, op_manage_pci_remove },
-	[PHYSDEVOP_pirq_eoi_gmfn_v1] = { sizeof(struct physdev_pirq_eoi_gmfn), false, HC_ANYONE, op_eoi_gmfn_v1 },
-	[PHYSDEVOP_restore_msi] = { sizeof(struct physdev_restore_msi), false, HC_HARDWARE, op_restore_msi },
-	[PHYSDEVOP_manage_pci_add_ext] = { sizeof(struct physdev_manage_pci_ext), false, HC_HARDWARE, op_manage_pci_add_ext },
-	[PHYSDEVOP_setup_gsi] = { sizeof(struct physdev_setup_gsi), false, HC_HARDWARE, op_setup_gsi },
-	[PHYSDEVOP_get_free_pirq] = { sizeof(struct physdev_get_free_pirq), true, HC_ANYONE, op_get_free_pirq },
-	[PHYSDEVOP_pci_mmcfg_reserved] = { sizeof(struct physdev_pci_mmcfg_reserved), false, HC_HARDWARE, op_pci_mmcfg_reserved },
-	[PHYSDEVOP_pci_device_add] = { offsetof(struct physdev_pci_device_add, optarr), false, HC_HARDWARE, op_pci_device_add },
-	[PHYSDEVOP_pci_device_remove] = { sizeof(struct physdev_pci_device), false, HC_HARDWARE, op_pci_device_remove },
-	[PHYSDEVOP_restore_msi_ext] = { sizeof(struct physdev_pci_device), false, HC_HARDWARE, op_restore_msi_ext },
-	[PHYSDEVOP_pirq_eoi_gmfn_v2] = { sizeof(struct physdev_pirq_eoi_gmfn), false, HC_ANYONE, op_eoi_gmfn_v2 },
-	[PHYSDEVOP_dbgp_op] = { sizeof(struct physdev_dbgp_op), false, HC_HARDWARE, op_dbgp },
-	[PHYSDEVOP_prepare_msix] = { sizeof(struct physdev_pci_device), false, HC_HARDWARE, op_prepare_msix },
-	[PHYSDEVOP_release_msix] = { sizeof(struct physdev_pci_device), false, HC_HARDWARE, op_release_msix },
+	OP(irq_status_query, physdev_irq_status_query, true, ANYONE, op_irq_status),
+	OP(set_iopl, physdev_set_iopl, false, ANYONE, op_set_iopl),
+	OP(set_iobitmap, physdev_set_iobitmap, false, ANYONE, op_set_iobitmap),
+	OP(apic_read, physdev_apic, true, HARDWARE, op_apic_read),
+	OP(apic_write, physdev_apic, false, HARDWARE, op_apic_write),
+	OP(alloc_irq_vector, physdev_irq, true, HARDWARE, op_alloc_irq_vector),
+	OP(eoi, physdev_eoi, false, ANYONE, op_eoi),
+	OP(map_pirq, physdev_map_pirq, true, ANYONE, op_map_pirq),
+	OP(unmap_pirq, physdev_unmap_pirq, false, ANYONE, op_unmap_pirq),
+	OP(manage_pci_add, physdev_manage_pci, false, HARDWARE, op_manage_pci_add),
+	OP(manage_pci_remove, physdev_manage_pci, false, HARDWARE, op_manage_pci_remove),
+	OP(pirq_eoi_gmfn_v1, physdev_pirq_eoi_gmfn, false, ANYONE, op_eoi_gmfn_v1),
+	OP(restore_msi, physdev_restore_msi, false, HARDWARE, op_restore_msi),
+	OP(manage_pci_add_ext, physdev_manage_pci_ext, false, HARDWARE, op_manage_pci_add_ext),
+	OP(setup_gsi, physdev_setup_gsi, false, HARDWARE, op_setup_gsi),
+	OP(get_free_pirq, physdev_get_free_pirq, true, ANYONE, op_get_free_pirq),
+	OP(pci_mmcfg_reserved, physdev_pci_mmcfg_reserved, false, HARDWARE, op_pci_mmcfg_reserved),
+	[PHYSDEVOP_pci_device_add] = {
+		offsetof(struct physdev_pci_device_add, optarr), false, HC_HARDWARE, op_pci_device_add
+	},
+	OP(pci_device_remove, physdev_pci_device, false, HARDWARE, op_pci_device_remove),
+	OP(restore_msi_ext, physdev_pci_device, false, HARDWARE, op_restore_msi_ext),
+	OP(pirq_eoi_gmfn_v2, physdev_pirq_eoi_gmfn, false, ANYONE, op_eoi_gmfn_v2),
+	OP(dbgp_op, physdev_dbgp_op, false, HARDWARE, op_dbgp),
+	OP(prepare_msix, physdev_pci_device, false, HARDWARE, op_prepare_msix),
+	OP(release_msix, physdev_pci_device, false, HARDWARE, op_release_msix),
 };
 
 static long physdev_call(uint32_t cmd, void *guest_arg)

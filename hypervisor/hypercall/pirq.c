@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Physical interrupts given to domains. A pirq is a domain's own number for an irq of the host: the same number for a GSI of
- * dom0, the highest free one for an MSI. It is mapped to an irq (PHYSDEVOP_map_pirq), then bound to an event channel.
+ * Physical interrupts given to domains. A pirq is a domain's own number for an irq of the host: the same
+ * number for a GSI of dom0, the highest free one for an MSI. It is mapped to an irq (PHYSDEVOP_map_pirq),
+ * then bound to an event channel.
  *
- * A struct pirq lives until its domain is freed (after a grace period): the interrupt handler has a pointer to it.
- * Lock: pirq_domain.lock, interrupts off; after event_lock, before the locks of x86/irq.c and x86/msi.c.
+ * A struct pirq lives until its domain is freed (after a grace period): the interrupt handler has a pointer
+ * to it. Lock: pirq_domain.lock, interrupts off; after event_lock, before the locks of x86/irq.c and
+ * x86/msi.c.
  */
 #include "hypercall/pirq.h"
 #include "hypercall/evtchn.h"
@@ -13,14 +15,16 @@
 #include "lib/errno.h"
 #include "lib/rangeset.h"
 
-#define EXTRA_PIRQS_OF_GUEST	32u	/* above the GSIs, for MSIs; dom0 may have as many as the host has irqs */
+/* above the GSIs, for MSIs; dom0 may have as many as the host has irqs */
+#define EXTRA_PIRQS_OF_GUEST	32u
 #define FIRST_DYNAMIC_GSI	16	/* the ISA ones are never handed out by PHYSDEVOP_get_free_pirq */
 
 struct pirq {
 	struct domain *domain;
 	unsigned number;
 	int irq;		/* 0: not mapped */
-	uint16_t msi_count;	/* first of that many MSIs; 0: a GSI, or one of the others of a multi-vector MSI */
+	/* first of that many MSIs; 0: a GSI, or one of the others of a multi-vector MSI */
+	uint16_t msi_count;
 	bool msi;
 	bool reserved;		/* PHYSDEVOP_get_free_pirq gave it away */
 	bool share, needs_eoi;
@@ -200,7 +204,9 @@ int pirq_map_msi(struct domain *d, const struct msi_request *r, int *pirq)
 	unsigned long flags;
 	int number = *pirq, err;
 
-	if (!d->pirqs || (number >= 0 && (!pirq_number_ok(d, number) || !pirq_number_ok(d, number + r->count - 1))))
+	if (!d->pirqs)
+		return -EINVAL;
+	if (number >= 0 && (!pirq_number_ok(d, number) || !pirq_number_ok(d, number + r->count - 1)))
 		return -EINVAL;
 	if (!current->domain->is_hardware)
 		return -EPERM;

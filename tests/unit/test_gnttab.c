@@ -14,7 +14,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "hypercall/gnttab_priv.h"
+#include "hypercall/gnttab_entry.h"
 #include "lib/panic.h"
 #include "mem/heap.h"
 #include "pv/mm.h"
