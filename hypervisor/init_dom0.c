@@ -7,6 +7,7 @@
 #include "domain/domain.h"
 #include "hypercall/pirq.h"
 #include "lib/panic.h"
+#include "x86/serial.h"
 #include "x86/screen.h"
 #include "lib/rangeset.h"
 #include "lib/string.h"
@@ -133,6 +134,9 @@ static void grant_machine(struct domain *d)
 	deny_ports(d, 0x4d0, 0x4d1);
 	deny_ports(d, 0x40, 0x43);
 	deny_ports(d, 0x61, 0x61);
+	for (unsigned i = 0; i < 2; i++)
+		if (serial_port_in_use(i))
+			deny_ports(d, serial_port_in_use(i), serial_port_in_use(i) + 7);
 	deny_frames(d, acpi.lapic_base, PAGE_SIZE);
 	deny_frames(d, 0xfee00000, 1 << 20);	/* where messages to local APICs go */
 	for (unsigned i = 0; i < acpi.nr_ioapics; i++)

@@ -193,7 +193,6 @@ static enum emul_result two_byte(struct emul *i)
 		current->pv->cr0_guest &= ~8ul;
 		__asm__ volatile("clts");
 		return EMUL_DONE;
-	case 0x08:	/* invd is taken for the safe one */
 	case 0x09:
 		if (current->domain->is_hardware)
 			__asm__ volatile("wbinvd" ::: "memory");
@@ -244,11 +243,6 @@ static enum emul_result one_byte(struct emul *i, uint8_t op)
 	case 0xfa:	/* cli, sti: nothing, for a popf that undoes a cli would not trap; refused without I/O privilege */
 	case 0xfb:
 		return current->pv->iopl >= (guest_kernel_mode(current) ? 1 : 3) ? EMUL_DONE : EMUL_FAIL;
-	case 0xf4:	/* hlt */
-		i->regs->rip += i->pos;		/* before it blocks: its event frame must name the next instruction */
-		vcpu_block();
-		i->regs->rip -= i->pos;
-		return EMUL_DONE;
 	}
 	return EMUL_FAIL;
 }

@@ -3,6 +3,7 @@
  * MSRs that a PV kernel reads and writes. What is not listed is not there: #GP, which Debian's kernels expect and catch.
  */
 #include "pv/emulate.h"
+#include "pv/mm.h"
 #include "x86/cpu.h"
 #include "x86/traps.h"
 #include "x86/time.h"
@@ -13,6 +14,7 @@
 #define MSR_BIOS_SIGN_ID	0x8b
 #define MSR_MTRRCAP		0xfe
 #define MSR_MISC_ENABLE		0x1a0
+#define MSR_HYPERCALL_PAGE	0x40000000	/* as CPUID leaf 0x40000002 says */
 #define MSR_SYSENTER_CS		0x174
 #define MSR_SYSENTER_EIP	0x176
 #define MSR_MC_FIRST		0x400
@@ -57,6 +59,9 @@ int pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 	case MSR_MISC_ENABLE:
 		*val = (host_cpu.intel ? 1u : 0) | 1u << 11 | 1u << 12;	/* fast strings; BTS, PEBS unavailable */
 		return 0;
+	case MSR_HYPERCALL_PAGE:
+		*val = 0;
+		return 0;
 	case MSR_PLATFORM_ID:
 	case MSR_MCG_CAP:
 	case MSR_MCG_STATUS:
@@ -74,6 +79,27 @@ int pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 	return -EFAULT;
 }
 
+/* The frame that bits 12 and up name becomes a hypercall page; the bits below are its index, of which there is only 0. */
+static int fill_hypercall_page(struct vcpu *v, uint64_t val)
+{
+	mfn_t m = MFN(val >> PAGE_SHIFT);
+	struct frame *f;
+
+	if (val & ~PAGE_MASK || !mfn_valid(m))
+		return -EFAULT;
+	f = frame_of(m);
+	if (!frame_get(f, v->domain->id))
+		return -EFAULT;
+	if (!pv_get_writable(f, v->domain)) {
+		frame_put(f);
+		return -EFAULT;
+	}
+	hypercall_page_init(frame_va(f));
+	pv_type_put(f);
+	frame_put(f);
+	return 0;
+}
+
 int pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	uint64_t old;
@@ -89,11 +115,13 @@ int pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 	case MSR_BIOS_SIGN_ID:
 	case MSR_SYSENTER_CS ... MSR_SYSENTER_EIP:
 	case MSR_MCG_STATUS:
+	case MSR_MISC_ENABLE:	/* power and debugging are the host's: taken, without effect, as in Xen */
 		return 0;
+	case MSR_HYPERCALL_PAGE:
+		return fill_hypercall_page(v, val);
 	case MSR_APIC_BASE:
 	case MSR_PAT:
 	case MSR_EFER:
-	case MSR_MISC_ENABLE:
 		/* The value that is there already may be written; another is not for the guest to choose. */
 		return pv_read_msr(v, msr, &old) || old != val ? -EFAULT : 0;
 	}

@@ -211,3 +211,8 @@ static void sync1(void) { serial_sync(&com[0]); }
 static void sync2(void) { serial_sync(&com[1]); }
 const struct console_sink serial1_sink = { "com1", init1, late1, write1, sync1 };
 const struct console_sink serial2_sink = { "com2", init2, late2, write2, sync2 };
+
+unsigned serial_port_in_use(unsigned nr)
+{
+	return nr < ARRAY_SIZE(com) && com[nr].used && com[nr].present ? com[nr].port : 0;
+}
