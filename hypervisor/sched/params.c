@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Parameters as xl sched-credit2 sets them. Source: xen/domctl.h and xen/sysctl.h, scheduler_op. */
 #include "sched/private.h"
+#include "boot/cmdline.h"
 #include "lib/errno.h"
+#include "lib/panic.h"
+#include "lib/string.h"
+
+__init static void parse_sched(const char *v)
+{
+	if (strcmp(v, "credit2"))
+		printk(LOG_WARN "sched: '%s' is not known, there is one scheduler: credit2\n", v);
+}
+BOOT_PARAM(sched, "sched", parse_sched, "credit2: the scheduler (there is one)");
 
 long sched_adjust_domain(struct domain *d, struct xen_domctl_scheduler_op *op)
 {
