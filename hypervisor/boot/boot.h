@@ -5,7 +5,8 @@
 #include "boot/cmdline.h"
 #include "lib/types.h"
 struct boot_mem { uint64_t start, size; uint32_t type; uint32_t pad; };	/* E820 types */
-struct boot_module { paddr_t start, size; const char *cmdline; };	/* first: dom0's kernel; second: its initrd. cmdline: without the file's name */
+/* The first is dom0's kernel, the second its initrd. The command line is without the file's name. */
+struct boot_module { paddr_t start, size; const char *cmdline; };
 struct boot_info {
 	const char *cmdline;		/* without the image's own name */
 	const char *loader;

@@ -28,9 +28,9 @@ struct frame { uint64_t count, type; };
 #define FRAME_REF_MASK		((1ull << 36) - 1)
 #define FRAME_OWNER_SHIFT	36
 #define FRAME_OWNER_MASK	(0xffffull << FRAME_OWNER_SHIFT)
-#define FRAME_ALLOCATED		(1ull << 52)	/* in use; references are valid: a domain's, or heap memory shared with one */
-#define FRAME_XENHEAP		(1ull << 53)	/* hypervisor memory shared with its owner; last put does not free it to the domain */
-#define FRAME_DOM_REF		(1ull << 54)	/* the owner's own reference (given back by decrease_reservation or death) */
+#define FRAME_ALLOCATED		(1ull << 52)	/* references are valid: a domain's, or heap memory shared with one */
+#define FRAME_XENHEAP		(1ull << 53)	/* hypervisor memory shared with its owner; the last put does not free it */
+#define FRAME_DOM_REF		(1ull << 54)	/* the owner's own reference (decrease_reservation, death) */
 #define FRAME_BROKEN		(1ull << 55)
 #define FRAME_IO		(1ull << 56)	/* device memory below the top of RAM */
 

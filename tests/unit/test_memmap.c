@@ -77,7 +77,8 @@ static void full_table(void **state)
 	memset(&b, 0, sizeof(b));
 	/* Reserved pages within one large piece of RAM: more pieces than there is room for */
 	for (unsigned i = 0; i < 256; i++)
-		b.mem[b.nr_mem++] = i ? (struct boot_mem){ i * 0x10000ull, 0x1000, 2, 0 } : (struct boot_mem){ 0, 1ull << 32, 1, 0 };
+		b.mem[b.nr_mem++] = i ? (struct boot_mem){ i * 0x10000ull, 0x1000, 2, 0 } :
+					(struct boot_mem){ 0, 1ull << 32, 1, 0 };
 	boot_sort_mem(&b);
 	assert_true(b.nr_mem <= 256);
 	for (unsigned i = 0; i + 1 < b.nr_mem; i++)

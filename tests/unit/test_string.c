@@ -127,7 +127,8 @@ static void formats(void **state)
 		SAME("%ld|%lu|%lx|%#lx|%#lo|%llx", v[i], v[i], v[i], v[i], v[i], (long long)v[i]);
 		SAME("%8d|%-8d|%08d|%+d|% d|%.3d", (int)v[i], (int)v[i], (int)v[i], (int)v[i], (int)v[i], (int)v[i]);
 		SAME("%16lx|%-16lx|%016lx|%#018lx", v[i], v[i], v[i], v[i]);
-		SAME("%hd|%hhd|%hu|%hhx|%zu", (short)v[i], (signed char)v[i], (unsigned short)v[i], (unsigned char)v[i], (size_t)v[i]);
+		SAME("%hd|%hhd|%hu", (short)v[i], (signed char)v[i], (unsigned short)v[i]);
+		SAME("%hhx|%zu", (unsigned char)v[i], (size_t)v[i]);
 		SAME("%*d|%-*d|%.*d", 6, (int)v[i], 6, (int)v[i], 4, (int)v[i]);
 	}
 	SAME("%s|%10s|%-10s|%.2s|%.*s|%c|%%", "abc", "abc", "abc", "abc", 1, "abc", 'x');
