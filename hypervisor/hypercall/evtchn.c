@@ -318,6 +318,7 @@ int evtchn_reset(struct domain *d, bool resuming)
 {
 	struct evtchn_domain *ed = d->evtchn;
 	uint32_t port;
+	int err = 0;
 
 	if (d != current->domain && !d->controller_paused && !d->controller_pause_count)
 		return -EINVAL;
@@ -339,10 +340,12 @@ int evtchn_reset(struct domain *d, bool resuming)
 	}
 	event_lock(d);
 	ed->reset_cursor = 0;
-	if (ed->fifo)
+	if (ed->active)	/* another vCPU has bound one meanwhile */
+		err = -EAGAIN;
+	else if (ed->fifo)
 		evtchn_fifo_destroy(d);
 	event_unlock(d);
-	return 0;
+	return err;
 }
 
 static long do_reset(struct hypercall *h, const struct evtchn_reset *op, bool resuming)

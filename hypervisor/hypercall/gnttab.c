@@ -81,13 +81,13 @@ static void *new_shared_page(struct domain *d)
 	return page;
 }
 
-int gnttab_grow_status(struct domain *d)
+int gnttab_grow_status(struct domain *d, unsigned grant_frames)
 {
 	struct grant_table *gt = d->grants;
 
 	if (d->state >= DOM_DYING)
 		return -EINVAL;
-	while (gt->nr_status_frames < gnttab_status_frames_for(gt->nr_frames)) {
+	while (gt->nr_status_frames < gnttab_status_frames_for(grant_frames)) {
 		void *page = new_shared_page(d);
 
 		if (!page)
@@ -104,6 +104,12 @@ int gnttab_grow(struct domain *d, unsigned frames)
 	/* DYING is set before the killer takes our lock once: what grows after that is never given back. */
 	if (frames > gt->max_frames || d->state >= DOM_DYING)
 		return -EINVAL;
+	/*
+	 * Before the entries that need them: what is shared once cannot be taken back, the guest may map
+	 * it.
+	 */
+	if (gt->version == 2 && gnttab_grow_status(d, frames))
+		return -ENOMEM;
 	while (gt->nr_frames < frames) {
 		void *page = new_shared_page(d);
 
@@ -112,16 +118,6 @@ int gnttab_grow(struct domain *d, unsigned frames)
 		gt->shared[gt->nr_frames] = page;
 		wmb();
 		gt->nr_frames++;
-		if (gt->version == 2 && gnttab_grow_status(d)) {
-			/*
-			 * An entry without a status word must not be found; the page is used by the next
-			 * attempt.
-			 */
-			gt->nr_frames--;
-			unshare_heap_page(page);
-			heap_pages_free(page, 0);
-			return -ENOMEM;
-		}
 	}
 	return 0;
 }

@@ -148,7 +148,7 @@ static int set_version_locked(struct domain *d, unsigned version)
 		return -EBUSY;
 	err = gnttab_grow(d, MAX(gt->nr_frames, 1u));
 	if (!err && version == 2)
-		err = gnttab_grow_status(d);
+		err = gnttab_grow_status(d, gt->nr_frames);
 	if (err)
 		return err;
 	save_reserved(gt, reserved);

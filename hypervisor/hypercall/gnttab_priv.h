@@ -74,8 +74,8 @@ static inline unsigned gnttab_status_frames_for(unsigned grant_frames)
 	return DIV_ROUND_UP(grant_frames * V2_PER_FRAME, STATUS_PER_FRAME);
 }
 int gnttab_grow(struct domain *d, unsigned frames);	/* lock held; -EINVAL too many or dying, -ENOMEM */
-/* lock held: as many status frames as version 2 needs */
-int gnttab_grow_status(struct domain *d);
+/* lock held: as many status frames as version 2 needs for so many others. -EINVAL dying, -ENOMEM */
+int gnttab_grow_status(struct domain *d, unsigned grant_frames);
 /* The domain that the caller names and may look into, referenced; NULL: *status is set. */
 struct domain *gnttab_target(domid_t id, int16_t *status);
 #endif

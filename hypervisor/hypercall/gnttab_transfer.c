@@ -30,18 +30,24 @@ static bool commit(struct grant_table *gt, grant_ref_t ref, domid_t from)
 	return false;
 }
 
-/* The entry's frame is where the receiver wants it; it is told which machine frame it got. gt->lock held. */
+/*
+ * The entry's frame is where the receiver wants it; it is told which machine frame it got, 0 if none.
+ * gt->lock held.
+ */
 static void tell(struct grant_table *gt, grant_ref_t ref, mfn_t mfn, bool ok)
 {
 	uint16_t *flags = (uint16_t *)gnttab_header(gt, ref);
+	uint64_t gfn;
 
-	if (ok && gt->version == 1) {
-		m2p_set(mfn, READ_ONCE(gnttab_v1(gt, ref)->frame));
-		WRITE_ONCE(gnttab_v1(gt, ref)->frame, (uint32_t)mfn.n);
-	} else if (ok) {
-		m2p_set(mfn, READ_ONCE(gnttab_v2(gt, ref)->full_page.frame));
-		WRITE_ONCE(gnttab_v2(gt, ref)->full_page.frame, mfn.n);
+	if (gt->version == 1) {
+		gfn = READ_ONCE(gnttab_v1(gt, ref)->frame);
+		WRITE_ONCE(gnttab_v1(gt, ref)->frame, ok ? (uint32_t)mfn.n : 0);
+	} else {
+		gfn = READ_ONCE(gnttab_v2(gt, ref)->full_page.frame);
+		WRITE_ONCE(gnttab_v2(gt, ref)->full_page.frame, ok ? mfn.n : 0);
 	}
+	if (ok)
+		m2p_set(mfn, gfn);
 	wmb();
 	__atomic_fetch_or(flags, GTF_transfer_completed, __ATOMIC_SEQ_CST);
 }

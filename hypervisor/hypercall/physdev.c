@@ -126,7 +126,9 @@ static int map_msi(struct domain *d, struct physdev_map_pirq *m)
 		if (m->table_base || m->entry_nr <= 0 || m->entry_nr > MAX_MULTI_MSI)
 			return -EINVAL;
 		r.entry = 0;
-		r.count = m->entry_nr;
+		/* Devices count in powers of two; the caller uses the first entry_nr. */
+		for (r.count = 1; r.count < m->entry_nr;)
+			r.count *= 2;
 	} else if (m->entry_nr < 0 || m->entry_nr > UINT16_MAX) {
 		return -EINVAL;
 	}

@@ -284,15 +284,17 @@ int pirq_get_free(struct domain *d, bool msi)
 
 	if (!d->pirqs)
 		return -EINVAL;
-	flags = spin_lock_irqsave(&d->pirqs->lock);
-	number = find_free(d, msi, 1);
-	spin_unlock_irqrestore(&d->pirqs->lock, flags);
-	if (number < 0)
-		return number;
-	p = pirq_make(d, number);
-	if (!p)
-		return -ENOMEM;
-	p->reserved = true;
+	do {
+		flags = spin_lock_irqsave(&d->pirqs->lock);
+		number = find_free(d, msi, 1);
+		spin_unlock_irqrestore(&d->pirqs->lock, flags);
+		if (number < 0)
+			return number;
+		p = pirq_make(d, number);
+		if (!p)
+			return -ENOMEM;
+		/* Another vCPU may have asked at the same time. */
+	} while (xchg(&p->reserved, true));
 	return number;
 }
 
