@@ -503,10 +503,12 @@ static void notify_domain_free(struct domain *d)
 
 static int notify_domain_create(struct domain *d, const struct xen_domctl_createdomain *config)
 {
-	unsigned max_version = config ? config->grant_opts & XEN_DOMCTL_GRANT_version_mask : 0;
+	/* dom0 has what the command line allows; others are told by their creator. */
+	bool told = config && !d->is_hardware;
+	unsigned max_version = told ? config->grant_opts & XEN_DOMCTL_GRANT_version_mask : 0;
 	int err;
 
-	if (config && !d->is_hardware && !max_version)
+	if (told && !max_version)
 		return -EINVAL;
 	err = evtchn_domain_create(d, config ? config->max_evtchn_port : UINT32_MAX);
 	if (!err)

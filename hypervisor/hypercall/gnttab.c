@@ -10,10 +10,45 @@
 #include "hypercall/gnttab_copy.h"
 #include "hypercall/gnttab_transfer.h"
 #include "hypercall/gnttab_misc.h"
+#include "boot/cmdline.h"
+#include "lib/string.h"
 #include "mem/heap.h"
 #include "x86/console.h"
 
 #define MAX_VERSION 2
+#define FRAMES_LIMIT 65536u	/* of either parameter: the arrays that a domain could ask for stay small */
+
+/* What a domain may have, and has where its creator does not say. */
+static unsigned max_frames = DEFAULT_GRANT_FRAMES, max_maptrack = DEFAULT_MAPTRACK_FRAMES;
+static unsigned max_version = MAX_VERSION;
+
+__init static unsigned parse_frames(const char *v, unsigned old)
+{
+	const char *end;
+	unsigned long n = strtoul(v, &end, 0);
+
+	if (*end || !n || n > FRAMES_LIMIT) {
+		printk(LOG_WARN "grant tables: '%s' is no number of frames from 1 to %u\n", v, FRAMES_LIMIT);
+		return old;
+	}
+	return n;
+}
+
+__init static void parse_max_frames(const char *v) { max_frames = parse_frames(v, max_frames); }
+__init static void parse_max_maptrack(const char *v) { max_maptrack = parse_frames(v, max_maptrack); }
+
+__init static void parse_gnttab(const char *v)
+{
+	if (!strcmp(v, "max-ver:1") || !strcmp(v, "max_ver:1"))
+		max_version = 1;
+	else if (strcmp(v, "max-ver:2") && strcmp(v, "max_ver:2"))
+		printk(LOG_WARN "gnttab: '%s' is not known, max-ver:1 and max-ver:2 are\n", v);
+}
+BOOT_PARAM(gnttab_frames, "gnttab_max_frames", parse_max_frames,
+	   "<n>: frames of a domain's grant table (64)");
+BOOT_PARAM(gnttab_maptrack, "gnttab_max_maptrack_frames", parse_max_maptrack,
+	   "<n>: pages of 256 handles for what a domain maps of others (1024)");
+BOOT_PARAM(gnttab, "gnttab", parse_gnttab, "max-ver:<1|2>: newest version of grant tables (2)");
 
 static void drop_table(struct grant_table *gt)
 {
@@ -32,15 +67,13 @@ static void drop_table(struct grant_table *gt)
 	heap_free(gt);
 }
 
-int gnttab_domain_create(struct domain *d, int max_grant_frames, int max_maptrack_frames,
-			 unsigned max_version)
+int gnttab_domain_create(struct domain *d, int grant_frames, int maptrack_frames, unsigned version)
 {
-	unsigned frames = max_grant_frames < 0 ? DEFAULT_GRANT_FRAMES : (unsigned)max_grant_frames;
-	unsigned tracks = max_maptrack_frames < 0 ? DEFAULT_MAPTRACK_FRAMES : (unsigned)max_maptrack_frames;
+	unsigned frames = grant_frames < 0 ? max_frames : (unsigned)grant_frames;
+	unsigned tracks = maptrack_frames < 0 ? max_maptrack : (unsigned)maptrack_frames;
 	struct grant_table *gt;
 
-	if (!frames || frames > DEFAULT_GRANT_FRAMES || tracks > DEFAULT_MAPTRACK_FRAMES ||
-	    max_version > MAX_VERSION)
+	if (!frames || frames > max_frames || tracks > max_maptrack || version > max_version)
 		return -EINVAL;
 	gt = new_object(struct grant_table);
 	if (!gt)
@@ -48,7 +81,7 @@ int gnttab_domain_create(struct domain *d, int max_grant_frames, int max_maptrac
 	spin_lock_init(&gt->lock);
 	spin_lock_init(&gt->maptrack_lock);
 	gt->version = 1;
-	gt->max_version = max_version ? max_version : MAX_VERSION;
+	gt->max_version = version ? version : max_version;
 	gt->max_frames = frames;
 	gt->max_maptrack_frames = tracks;
 	gt->free_handle = NO_HANDLE;
@@ -129,7 +162,7 @@ int gnttab_set_limits(struct domain *d, unsigned grant_frames, unsigned maptrack
 
 	if (!gt)
 		return -ENOENT;
-	if (!grant_frames || grant_frames > DEFAULT_GRANT_FRAMES || maptrack_frames > DEFAULT_MAPTRACK_FRAMES)
+	if (!grant_frames || grant_frames > max_frames || maptrack_frames > max_maptrack)
 		return -EINVAL;
 	spin_lock(&gt->lock);
 	/*

@@ -4,8 +4,7 @@
 #define HYPERCALL_GNTTAB_H
 #include "hypercall/hypercall.h"
 /* Negative limits and version 0: the defaults. -EINVAL: more than the host allows; -ENOMEM */
-int gnttab_domain_create(struct domain *d, int max_grant_frames, int max_maptrack_frames,
-			 unsigned max_version);
+int gnttab_domain_create(struct domain *d, int grant_frames, int maptrack_frames, unsigned version);
 int gnttab_release_mappings(struct domain *d);	/* death: what d has mapped of others; -EAGAIN_HYPERCALL */
 void gnttab_domain_destroy(struct domain *d);
 /*
