@@ -50,6 +50,7 @@ static void take_note(struct elf_kernel *k, uint32_t type, const uint8_t *desc, 
 	case XEN_ELFNOTE_INIT_P2M: k->init_p2m = v; break;
 	case XEN_ELFNOTE_MOD_START_PFN: k->mod_start_pfn = v; break;
 	case XEN_ELFNOTE_HV_START_LOW: k->hv_start_low = v; break;
+	case XEN_ELFNOTE_PAE_MODE: k->pae = size >= 3 && (!memcmp(desc, "yes", 3) || !memcmp(desc, "bim", 3)); break;
 	case XEN_ELFNOTE_GUEST_OS: note_string(k->guest_os, sizeof(k->guest_os), desc, size); break;
 	case XEN_ELFNOTE_FEATURES: note_string(k->features, sizeof(k->features), desc, size); break;
 	}

@@ -18,7 +18,7 @@ struct elf_kernel {
 	uint64_t start, end;		/* of what the segments load, as physical addresses of the file */
 	/* Xen's notes; ELF_NOTE_UNSET where there is none */
 	uint64_t entry, hypercall_page, virt_base, paddr_offset, init_p2m, mod_start_pfn, hv_start_low;
-	bool has_xen_notes;
+	bool has_xen_notes, pae;		/* pae: the note PAE_MODE says "yes" or "bimodal" */
 	char guest_os[32], features[128];
 };
 /* 0, or -EINVAL with *why set to what is wrong with the image. */

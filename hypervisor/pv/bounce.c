@@ -109,6 +109,14 @@ void pv_bounce_syscall32(struct cpu_user_regs *regs)
 	pv_bounce(regs, v->pv->syscall32_callback_eip, v->pv->syscall32_disables_events ? TBF_INTERRUPT : 0, 0);
 }
 
+static void read_selectors(struct cpu_user_regs *regs)
+{
+	__asm__ volatile("mov %%ds, %0" : "=m"(regs->ds));
+	__asm__ volatile("mov %%es, %0" : "=m"(regs->es));
+	__asm__ volatile("mov %%fs, %0" : "=m"(regs->fs));
+	__asm__ volatile("mov %%gs, %0" : "=m"(regs->gs));
+}
+
 void pv_bounce_failsafe(struct cpu_user_regs *regs)
 {
 	struct vcpu *v = current;
@@ -119,6 +127,7 @@ void pv_bounce_failsafe(struct cpu_user_regs *regs)
 		domain_crash(v->domain, "d%uv%u: bad return state and no failsafe callback", v->domain->id, v->id);
 		return;
 	}
+	read_selectors(regs);
 	f.rcx = regs->rcx;
 	f.r11 = regs->r11;
 	f.ds = regs->ds;
@@ -135,21 +144,15 @@ void pv_bounce_failsafe(struct cpu_user_regs *regs)
 	enter_kernel(v, regs, rsp, v->pv->failsafe_callback_eip);
 }
 
-static void read_selectors(struct cpu_user_regs *regs)
-{
-	__asm__ volatile("mov %%ds, %0" : "=m"(regs->ds));
-	__asm__ volatile("mov %%es, %0" : "=m"(regs->es));
-	__asm__ volatile("mov %%fs, %0" : "=m"(regs->fs));
-	__asm__ volatile("mov %%gs, %0" : "=m"(regs->gs));
-}
-
-/* iret refused what the guest asked for (selectors, rip): the guest hears of it by its failsafe callback. */
+/* iret refused what the guest asked for (selectors, rip): the fault is the guest's, as if it had happened after the iret. */
 void pv_bad_iret(struct cpu_user_regs *regs)
 {
-	regs->entry_vector = 0;
+	uint64_t fault = cpu_info()->scratch[1];	/* x86/traps.c: vector << 32 | error code */
+
+	regs->entry_vector = fault >> 32;
+	regs->error_code = fault;
 	__asm__ volatile("sti");
-	read_selectors(regs);
-	pv_bounce_failsafe(regs);
+	pv_inject_exception(regs->entry_vector, regs->error_code);
 }
 
 __hot int pv_deliver_pending(struct cpu_user_regs *regs)

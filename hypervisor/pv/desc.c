@@ -49,7 +49,7 @@ void pv_destroy_gdt(struct vcpu *v)
 
 	pv->gdt_ents = 0;
 	for (unsigned i = 0; i < GDT_GUEST_FRAMES; i++) {
-		WRITE_ONCE(pv->l1_window[i], 0);
+		WRITE_ONCE(pv->l1_window[i], pv_empty_gdt_entry());
 		if (pv->gdt_mfn[i])
 			gdt_put(v, pv->gdt_mfn[i]);
 		pv->gdt_mfn[i] = 0;

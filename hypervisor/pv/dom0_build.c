@@ -244,8 +244,15 @@ static void write_p2m(struct build *b)
 static size_t vga_info(struct dom0_vga_console_info *vga)
 {
 	memset(vga, 0, sizeof(*vga));
-	if (!boot_info.video.present)
+	if (!boot_info.video.present && boot_info.efi)
 		return 0;
+	if (!boot_info.video.present) {		/* a BIOS leaves the text mode on */
+		vga->video_type = XEN_VGATYPE_TEXT_MODE_3;
+		vga->u.text_mode_3.font_height = 16;
+		vga->u.text_mode_3.rows = 25;
+		vga->u.text_mode_3.columns = 80;
+		return sizeof(*vga);
+	}
 	if (boot_info.video.text) {
 		vga->video_type = XEN_VGATYPE_TEXT_MODE_3;
 		vga->u.text_mode_3.font_height = 16;
@@ -278,7 +285,7 @@ static void write_start_info(struct build *b, size_t initrd_size, const char *cm
 
 	BUILD_ASSERT(sizeof(struct start_info) + sizeof(struct dom0_vga_console_info) <= PAGE_SIZE);
 	memset(si, 0, PAGE_SIZE);
-	strlcpy(si->magic, "xen-3.0-x86_64", sizeof(si->magic));
+	strlcpy(si->magic, b->k.pae ? "xen-3.0-x86_64p" : "xen-3.0-x86_64", sizeof(si->magic));
 	si->nr_pages = b->nr_pages;
 	si->shared_info = va_to_pa(b->d->shared);
 	si->flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
@@ -317,7 +324,7 @@ static int first_context(struct build *b)
 	v->regs.rsi = b->virt_base + (b->si_pfn << PAGE_SHIFT);
 	v->regs.rflags = 0x202;
 	v->regs.cs = GUEST_CS64;
-	v->regs.ss = v->regs.ds = v->regs.es = v->regs.fs = v->regs.gs = GUEST_DS32;
+	v->regs.ss = GUEST_DS32;
 	v->info->evtchn_upcall_mask = 1;
 	v->pv->kernel_ss = GUEST_DS32;
 	v->pv->kernel_sp = v->regs.rsp;

@@ -36,14 +36,21 @@ static bool io_allowed(struct vcpu *v, uint16_t port, unsigned size)
 	struct pv_vcpu *pv = v->pv;
 	uint8_t map[2] = { 0xff, 0xff };
 	unsigned mask = (1u << size) - 1;
+	size_t left;
+	bool user;
 
 	if (pv->iopl >= (guest_kernel_mode(v) ? 1 : 3))
 		return true;
 	if (!pv->iobmp || port + size > pv->iobmp_limit)
 		return false;
-	if (guest_copy_in(map, (const void *)(pv->iobmp + port / 8), 2))
-		return false;
-	return !(((map[0] | map[1] << 8) >> (port & 7)) & mask);
+	/* The bitmap is the kernel's: its user's tables do not map it. */
+	user = !guest_kernel_mode(v);
+	if (user)
+		pv_toggle_mode(v);
+	left = guest_copy_in(map, (const void *)(pv->iobmp + port / 8), 2);
+	if (user)
+		pv_toggle_mode(v);
+	return !left && !(((map[0] | map[1] << 8) >> (port & 7)) & mask);
 }
 
 static bool in_config_window(uint16_t port, unsigned size) { return (port & ~3u) == 0xcfc && (port & 3) + size <= 4; }

@@ -35,16 +35,14 @@ long hc_fpu_taskswitch(struct hypercall *h)
 /* Loads a user selector into GS, as swapgs; mov; swapgs would: only the base of the other mode changes. */
 static long load_user_gs_selector(uint16_t sel)
 {
-	int bad = 0;
-
 	__asm__ volatile("cli; swapgs\n"
-			 "1: movl %k1, %%gs\n"
+			 "1: movl %k0, %%gs\n"
 			 "2: mfence; swapgs; sti\n"
 			 ".section .text.fixup,\"ax\"\n"
-			 "3: xorl %k1, %k1; incl %0; jmp 1b\n"
+			 "3: xorl %k0, %k0; jmp 1b\n"
 			 ".previous\n" EX_TABLE(1b, 3b)
-			 : "+r"(bad), "+r"((uint32_t){ sel }));
-	return bad ? -EINVAL : 0;
+			 : "+r"((uint32_t){ sel }));
+	return 0;	/* one that cannot be loaded becomes null */
 }
 
 long hc_set_segment_base(struct hypercall *h)
@@ -90,6 +88,8 @@ int pv_set_debugreg(struct vcpu *v, unsigned reg, uint64_t value)
 		return 0;
 	case 5:
 	case 7:
+		if (value >> 32)
+			return -EINVAL;
 		if (value & DR7_GENERAL_DETECT)
 			return -EPERM;
 		value = (value & 0xffff07ff) | 0x400;
@@ -126,7 +126,7 @@ void pv_load_debugregs(struct vcpu *v)
 
 long hc_set_debugreg(struct hypercall *h)
 {
-	return h->a[0] > 7 ? -EINVAL : pv_set_debugreg(current, h->a[0], h->a[1]);
+	return h->a[0] > 7 ? -ENODEV : pv_set_debugreg(current, h->a[0], h->a[1]);
 }
 
 long hc_get_debugreg(struct hypercall *h)
@@ -143,7 +143,7 @@ long hc_get_debugreg(struct hypercall *h)
 	case 5:
 		return v->pv->dr[7];
 	}
-	return -EINVAL;
+	return -ENODEV;
 }
 
 #define ASSISTS (1ul << VMASST_TYPE_4gb_segments | 1ul << VMASST_TYPE_4gb_segments_notify | \

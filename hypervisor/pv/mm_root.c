@@ -69,6 +69,9 @@ int pv_set_guest_table(struct vcpu *v, mfn_t root, bool user, bool preemptible)
 	rc = take_root(&f, root, v->domain, preemptible);
 	if (rc)
 		return rc;
+	/* The M2P is for kernels only: a user's root loses it, unless it is the kernel's too. */
+	if (f && (!user || root.n != v->pv->guest_table))
+		WRITE_ONCE(((uint64_t *)frame_va(f))[ANEL_FIRST_SLOT], user ? 0 : host_root_entry(ANEL_FIRST_SLOT));
 	WRITE_ONCE(*slot, root.n);
 	/* No CPU may still walk the old root when its references go. */
 	if (v != current)

@@ -6,6 +6,7 @@
 #include "pv/pv.h"
 #include "mem/heap.h"
 #include "lib/errno.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 
 #define VCPUS_PER_L1	(PTES_PER_TABLE / 32)
@@ -49,6 +50,20 @@ void pv_perdomain_destroy(struct domain *d)
 	d->pv->perdomain_tables = NULL;
 }
 
+static void *empty_page;
+
+uint64_t pv_empty_gdt_entry(void)
+{
+	return pte_make(va_to_mfn(empty_page), MAP_RO & ~PTE_G);
+}
+
+void pv_perdomain_init(void)
+{
+	empty_page = heap_pages(0);
+	if (!empty_page)
+		panic("no memory for an empty GDT page");
+}
+
 int pv_perdomain_vcpu(struct vcpu *v)
 {
 	struct perdomain *p = v->domain->pv->perdomain_tables;
@@ -62,5 +77,7 @@ int pv_perdomain_vcpu(struct vcpu *v)
 		WRITE_ONCE(p->l2[i], pte_make(va_to_mfn(p->l1[i]), TABLE_FLAGS));
 	}
 	v->pv->l1_window = p->l1[i] + (v->id % VCPUS_PER_L1) * 32;
+	for (unsigned n = 0; n < GDT_GUEST_FRAMES; n++)
+		WRITE_ONCE(v->pv->l1_window[n], pv_empty_gdt_entry());
 	return 0;
 }

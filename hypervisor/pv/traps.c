@@ -190,5 +190,6 @@ static const struct guest_trap_ops pv_trap_ops = {
 
 void pv_init(void)
 {
+	pv_perdomain_init();
 	guest_traps = &pv_trap_ops;
 }

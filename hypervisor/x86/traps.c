@@ -95,6 +95,8 @@ void trap_from_host(struct cpu_user_regs *regs)
 	fixup = extable_lookup(regs->rip);
 	if (!fixup)
 		fatal_trap(regs);
+	/* For fixups that pass the fault on to the guest (pv/bounce.c, pv_bad_iret). */
+	cpu_info()->scratch[1] = (uint64_t)regs->entry_vector << 32 | regs->error_code;
 	regs->rip = fixup;
 }
 
