@@ -3,7 +3,7 @@
  * Static ACPI tables. They are the firmware's: every length is checked, a table with a wrong checksum is named and left out.
  * Read early, through the direct map of the first 4 GiB, before the memory allocator exists.
  */
-#include "x86/acpi_tables.h"
+#include "x86/acpi_srat.h"
 #include "x86/hooks.h"
 #include "x86/io.h"
 #include "x86/layout.h"

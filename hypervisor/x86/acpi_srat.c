@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* NUMA: SRAT (which CPU and which memory lies near which) and SLIT (how far). Source: ACPI 6.4, 5.2.16 and 5.2.17. */
-#include "x86/acpi_tables.h"
+#include "x86/acpi_srat.h"
 #include "lib/panic.h"
 
 #define NODE_NONE 0xff

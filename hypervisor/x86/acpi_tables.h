@@ -38,8 +38,4 @@ static inline uint64_t table_u64(const void *p) { uint64_t v; __builtin_memcpy(&
 
 /* Calls fn on each part from offset on; stops at a part that is too short or does not fit, which is named in the log. */
 void acpi_for_each_sub(const struct acpi_header *t, uint32_t offset, void (*fn)(const struct acpi_sub *s));
-
-/* x86/acpi_srat.c; after the MADT. */
-void acpi_parse_srat(const struct acpi_header *t);
-void acpi_parse_slit(const struct acpi_header *t);
 #endif

@@ -3,6 +3,8 @@
 #ifndef X86_CPU_H
 #define X86_CPU_H
 #include "x86/current.h"
+#include "x86/reboot.h"
+#include "x86/xstate.h"
 struct cpuid_leaf { uint32_t a, b, c, d; };
 static inline struct cpuid_leaf cpuid(uint32_t leaf, uint32_t sub)
 {
@@ -12,7 +14,8 @@ static inline struct cpuid_leaf cpuid(uint32_t leaf, uint32_t sub)
 }
 /* Set once on the boot CPU; the same on all. */
 extern struct cpu_features {
-	bool nx, smep, smap, umip, pcid, invpcid, fsgsbase, xsave, xsaveopt, x2apic, tsc_deadline, pge, gbpages, rdtscp, inv_tsc, arat, mwait;
+	bool nx, smep, smap, umip, pcid, invpcid, fsgsbase, xsave, xsaveopt, x2apic, tsc_deadline;
+	bool pge, gbpages, rdtscp, inv_tsc, arat, mwait;
 	bool amd, intel;
 	uint32_t family, model, stepping, max_leaf, max_ext_leaf, phys_bits, virt_bits;
 	uint64_t xcr0;		/* the states that guests may use */
@@ -35,9 +38,13 @@ void smp_send_event_check_mask(const cpumask_t *mask);
 #define FLUSH_GLOBAL 1u		/* global entries too */
 void flush_tlb_local(unsigned flags);
 void flush_tlb_one_local(uint64_t va);
+void cpu_load_root(mfn_t root);		/* CR3, and with it the TLB but for global entries */
 void flush_tlb_mask(const cpumask_t *mask, unsigned flags);
 void flush_tlb_one_mask(const cpumask_t *mask, uint64_t va);
-/* TLB clock (as in x86/tlb.c): counts full flushes; a frame last used at stamp s is clean on cpu when tlb_cpu_time(cpu) > s. */
+/*
+ * TLB clock: a stamp of now (x86/ipi.c). What was taken out of page tables before the stamp is in no TLB of a CPU that has
+ * flushed all since.
+ */
 uint32_t tlb_clock(void);
 /* Removes from mask the CPUs that have flushed everything since stamp. */
 void tlb_filter(cpumask_t *mask, uint32_t stamp);
@@ -45,14 +52,4 @@ void tlb_filter(cpumask_t *mask, uint32_t stamp);
 extern bool smap_on;
 static inline void stac(void) { if (smap_on) __asm__ volatile(".byte 0x0f,0x01,0xcb" ::: "memory"); }
 static inline void clac(void) { if (smap_on) __asm__ volatile(".byte 0x0f,0x01,0xca" ::: "memory"); }
-/* Extended state (x86/xstate.c): area of host_cpu.xstate_size bytes, 64-byte aligned. */
-void *xstate_alloc(void);
-void xstate_free(void *area);
-void xstate_save(void *area);		/* of the vCPU leaving; XCR0 must be host_cpu.xcr0 */
-void xstate_restore(const void *area, uint64_t guest_xcr0);	/* sanitized area; loads XCR0 = guest_xcr0 after */
-void xstate_reset(void *area);		/* FPU initial state */
-int xstate_sanitize(void *area);	/* -EINVAL: the header names states that host_cpu.xcr0 lacks, or reserved bits */
-void machine_restart(void) __noreturn;	/* reset: ACPI, keyboard controller, triple fault */
-void machine_halt(void) __noreturn;
-void machine_power_off(void) __noreturn;	/* falls back to halt */
 #endif

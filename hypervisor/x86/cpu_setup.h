@@ -10,9 +10,6 @@ uint32_t cpu_initial_apic_id(void);
 void cpu_setup_registers(void);
 /* Core and socket of the CPU that runs this, into cpu_topology. */
 void cpu_detect_topology(void);
-/* Area size and states; called by cpu_early_init once CR4.OSXSAVE is set. */
-void xstate_init(void);
-void xstate_init_ap(void);
 
 #define CR0_MP	(1ul << 1)
 #define CR0_EM	(1ul << 2)

@@ -4,6 +4,7 @@
 #define X86_IRQ_DESC_H
 #include "x86/irq.h"
 #include "x86/current.h"
+#include "x86/vector.h"
 #include "lib/spinlock.h"
 
 #define IRQ_MAX_SHARE 8u
@@ -57,18 +58,8 @@ struct irq_desc {
 
 struct irq_desc *irq_desc(unsigned irq);	/* NULL: out of range */
 
-/* x86/vector.c. Lines of the caller are locked. */
-DECLARE_PER_CPU(uint16_t[256], vector_irq);	/* irq + 1; 0: free */
-/* n consecutive vectors, aligned to n (a power of two), on a CPU of mask for the lines irq..irq+n-1. -ENOSPC */
-int vectors_alloc(const cpumask_t *mask, unsigned irq, unsigned n, unsigned *cpu, unsigned *first);
-void vector_free(unsigned cpu, unsigned vector);
-/* The physical destination of interrupts to a CPU; without interrupt remapping ids up to 254 only (vectors_alloc sees to it). */
-uint32_t irq_destination(unsigned cpu);
-
 /* x86/ioapic.c */
-void ioapic_init(void);		/* maps all, masks all pins, sets nr_gsis and calls irq_add_gsi for each */
 extern const struct irq_chip ioapic_chip;
-void ioapic_dump(void);		/* debug key z */
 /* x86/msi.c */
 extern const struct irq_chip msi_chip;
 /* May its message change while the device may send it? Not without a mask bit, and not in a block of messages. */
