@@ -181,6 +181,7 @@ static void init_fields(struct domain *d, domid_t id)
 	d->shutdown_code = -1;
 	d->node_affinity = ~0u;
 	atomic_set(&d->refs, 1);
+	spin_lock_init(&d->vcpu_lock);
 	spin_lock_init(&d->shutdown_lock);
 	spin_lock_init(&d->page_lock);
 }

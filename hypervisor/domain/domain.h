@@ -34,6 +34,7 @@ struct domain {
 	bool is_system;			/* idle, DOMID_XEN, DOMID_IO: no vCPUs that guests run */
 	unsigned max_vcpus;		/* length of vcpu[] */
 	struct vcpu **vcpu;		/* entries NULL until created */
+	spinlock_t vcpu_lock;		/* one VCPUOP_initialise or _register_vcpu_info at a time; outermost */
 	const struct guest_ops *ops;	/* the kind of guest */
 
 	/* life cycle */

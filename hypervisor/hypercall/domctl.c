@@ -95,7 +95,7 @@ static const struct domctl_row rows[] = {
 	NOT(psr_cmt_op, ENODEV),
 	NOT(monitor_op, EOPNOTSUPP),
 	NOT(psr_alloc, ENODEV),
-	OP(soft_reset, domctl_soft_reset, LIVE_DOMAIN, CONTROL, false),
+	NOT(soft_reset, EINVAL),	/* of HVM guests only */
 	NOT(vuart_op, ENOSYS),
 	OP(get_cpu_policy, domctl_get_policy, LIVE_DOMAIN, CONTROL, true),
 	OP(set_cpu_policy, domctl_set_policy, LIVE_DOMAIN, CONTROL, false),

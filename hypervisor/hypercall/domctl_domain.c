@@ -253,17 +253,6 @@ long domctl_address_size_get(struct domctl_call *c)
 	return 0;
 }
 
-/*
- * A guest that shut down with SHUTDOWN_soft_reset starts anew in its own memory: its event channels go, the
- * rest stays.
- */
-long domctl_soft_reset(struct domctl_call *c)
-{
-	if (c->d == current->domain)
-		return -EINVAL;
-	return evtchn_reset(c->d, false);
-}
-
 long domctl_virq_handler(struct domctl_call *c)
 {
 	return virq_set_handler(c->d, c->op.u.set_virq_handler.virq);

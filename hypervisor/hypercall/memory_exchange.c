@@ -10,7 +10,7 @@
 #include "mem/alloc.h"
 #include "mem/heap.h"
 
-#define EXCHANGE_MAX_ORDER 12
+#define EXCHANGE_MAX_ORDER 12u	/* 16 MiB: a chunk is not cut */
 
 struct exchange {
 	struct xen_memory_exchange x;
@@ -25,8 +25,7 @@ static int check(struct exchange *e)
 {
 	const struct xen_memory_reservation *in = &e->x.in, *out = &e->x.out;
 
-	if (in->extent_order > EXCHANGE_MAX_ORDER || out->extent_order > EXCHANGE_MAX_ORDER ||
-	    in->extent_order > caller_max_order() + 3 || out->extent_order > caller_max_order() + 3)
+	if (MAX(in->extent_order, out->extent_order) > MIN(caller_max_order(), EXCHANGE_MAX_ORDER))
 		return -EPERM;
 	if (in->nr_extents > ~0ul >> (EXCHANGE_MAX_ORDER + PAGE_SHIFT) ||
 	    out->nr_extents > ~0ul >> (EXCHANGE_MAX_ORDER + PAGE_SHIFT))

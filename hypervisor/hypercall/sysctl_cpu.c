@@ -5,6 +5,7 @@
 #include "pv/cpu_policy.h"
 #include "sched/sched.h"
 #include "x86/cpu.h"
+#include "x86/time.h"
 
 long sysctl_levelling(struct sysctl_call *c)
 {
@@ -81,10 +82,10 @@ long sysctl_policy(struct sysctl_call *c)
 
 static long cx_stat(struct pm_cx_stat *s, unsigned cpu)
 {
-	const uint64_t zero = 0, idle = cpu_idle_time(cpu);
+	const uint64_t zero = 0, idle = cpu_idle_time(cpu), busy = now() - idle;
 
 	for (uint32_t i = 0; i < MIN(s->nr, NR_CX); i++) {
-		const uint64_t *t = i ? &idle : &zero;
+		const uint64_t *t = i ? &idle : &busy;
 
 		if (copy_to_guest_offset(s->triggers, i, &zero, 1) ||
 		    copy_to_guest_offset(s->residencies, i, t, 1))
@@ -137,7 +138,7 @@ long sysctl_pm_op(struct sysctl_call *c)
 	case XEN_SYSCTL_pm_op_get_max_cstate:
 		if (op->cpuid > 1)
 			return -EINVAL;
-		op->u.get_max_cstate = op->cpuid ? 0 : 1;
+		op->u.get_max_cstate = op->cpuid ? XEN_SYSCTL_CX_UNLIMITED : 1;
 		return 0;
 	case XEN_SYSCTL_pm_op_set_max_cstate:
 		return -EOPNOTSUPP;

@@ -41,15 +41,17 @@ static long op_initialise(struct hypercall *h, struct vcpu *v)
 
 	if (!vcpu_has_info(v))
 		return -EINVAL;
-	if (v->is_initialised)
-		return -EEXIST;
 	ctxt = heap_alloc(sizeof(*ctxt));
 	if (!ctxt)
 		return -ENOMEM;
-	if (guest_copy_in(ctxt, (void *)h->a[2], sizeof(*ctxt)))
+	if (guest_copy_in(ctxt, (void *)h->a[2], sizeof(*ctxt))) {
 		rc = -EFAULT;
-	else
-		rc = vcpu_load_context(v, ctxt);
+	} else {
+		/* Once initialised it may run: who comes second must not touch it any more. */
+		spin_lock(&v->domain->vcpu_lock);
+		rc = v->is_initialised ? -EEXIST : vcpu_load_context(v, ctxt);
+		spin_unlock(&v->domain->vcpu_lock);
+	}
 	heap_free(ctxt);
 	return rc == -EAGAIN_HYPERCALL ? hypercall_again(h) : rc;
 }
@@ -130,32 +132,13 @@ static long op_stop_singleshot(struct hypercall *h, struct vcpu *v)
 	return 0;
 }
 
-/*
- * Moves vcpu_info to a page of the guest's. The page keeps a reference and a writable type until the vCPU
- * is freed (vcpu_info_release). v is current, or down and so not running.
- */
-static long op_register_info(struct hypercall *h, struct vcpu *v)
+/* Under vcpu_lock. f comes with a reference and a writable type, which the vCPU keeps. */
+static int move_info(struct vcpu *v, struct frame *f, uint32_t offset)
 {
-	struct vcpu_register_vcpu_info r;
-	struct vcpu_info *info, *old = v->info;
-	struct frame *f;
+	struct vcpu_info *info = (struct vcpu_info *)((char *)frame_va(f) + offset), *old = v->info;
 
-	if (guest_copy_in(&r, (void *)h->a[2], sizeof(r)))
-		return -EFAULT;
-	if (r.offset > PAGE_SIZE - sizeof(*info) || r.offset & (_Alignof(struct vcpu_info) - 1))
-		return -ENXIO;
 	if (!mfn_is_invalid(v->info_mfn) || (v != current && !(v->pause_flags & VPF_DOWN)))
 		return -EINVAL;
-	if (!mfn_valid(MFN(r.mfn)))
-		return -EINVAL;
-	f = frame_of(MFN(r.mfn));
-	if (!frame_get(f, v->domain->id))
-		return -EINVAL;
-	if (!pv_get_writable(f, v->domain)) {
-		frame_put(f);
-		return -EINVAL;
-	}
-	info = (struct vcpu_info *)((char *)frame_va(f) + r.offset);
 	if (v->id < XEN_LEGACY_MAX_VCPUS) {
 		*info = *old;
 	} else {
@@ -170,6 +153,39 @@ static long op_register_info(struct hypercall *h, struct vcpu *v)
 	info->evtchn_upcall_pending = 1;
 	vcpu_kick(v);
 	return 0;
+}
+
+/*
+ * Moves vcpu_info to a page of the guest's. The page keeps a reference and a writable type until the vCPU
+ * is freed (vcpu_info_release). v is current, or down and so not running.
+ */
+static long op_register_info(struct hypercall *h, struct vcpu *v)
+{
+	struct vcpu_register_vcpu_info r;
+	struct frame *f;
+	int rc;
+
+	if (guest_copy_in(&r, (void *)h->a[2], sizeof(r)))
+		return -EFAULT;
+	if (r.offset > PAGE_SIZE - sizeof(struct vcpu_info) || r.offset & (_Alignof(struct vcpu_info) - 1))
+		return -ENXIO;
+	if (!mfn_valid(MFN(r.mfn)))
+		return -EINVAL;
+	f = frame_of(MFN(r.mfn));
+	if (!frame_get(f, v->domain->id))
+		return -EINVAL;
+	if (!pv_get_writable(f, v->domain)) {
+		frame_put(f);
+		return -EINVAL;
+	}
+	spin_lock(&v->domain->vcpu_lock);
+	rc = move_info(v, f, r.offset);
+	spin_unlock(&v->domain->vcpu_lock);
+	if (rc) {
+		pv_type_put(f);
+		frame_put(f);
+	}
+	return rc;
 }
 
 void vcpu_info_release(struct vcpu *v)
