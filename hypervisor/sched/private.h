@@ -76,7 +76,8 @@ int runstate_when_off(const struct vcpu *v);
 void vcpu_replace(struct vcpu *v);	/* allowed has changed: takes it off a CPU that it may not run on */
 /* wake.c */
 unsigned choose_cpu(struct vcpu *v);	/* rq lock of v */
-bool pull_from_others(struct runqueue *rq, unsigned cpu, bool idle);	/* rq lock; true: something is queued now */
+enum pull { PULL_NONE, PULL_DONE, PULL_BUSY };	/* BUSY: a queue that has some was locked */
+enum pull pull_from_others(struct runqueue *rq, unsigned cpu, bool idle);	/* rq lock */
 /* cap.c: lock of the vCPU's run queue held in the first three */
 int64_t cap_left(struct sched_vcpu *s, s_time_t t);	/* ns it may run now, INT64_MAX without cap */
 void cap_charge(struct sched_vcpu *s, int64_t ns, s_time_t t);

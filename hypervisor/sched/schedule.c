@@ -247,40 +247,55 @@ static struct sched_vcpu *pick(struct runqueue *rq, unsigned cpu, s_time_t t, in
 	return NULL;
 }
 
-static void arm_slice(struct runqueue *rq, struct sched_vcpu *s, s_time_t t, int64_t left)
+/* Until when it may go on; 0: for ever, for it is the idle vCPU. */
+static s_time_t turn_end(const struct runqueue *rq, const struct sched_vcpu *s, s_time_t t, int64_t left)
 {
 	int64_t turn = rq->core.nr_waiting ? SCHED_SLICE : SCHED_TICK;
 
-	if (!s) {
-		timer_stop(&rq->slice);
-		return;
-	}
-	timer_set(&rq->slice, t + MIN(turn, left));
+	return s ? t + MIN(turn, left) : 0;
 }
 
-/* Under the lock: chooses, and makes the books agree. */
-static struct vcpu *choose_next(struct runqueue *rq, struct vcpu *prev, unsigned cpu, s_time_t t)
+/* Under the lock: the best of this queue, or of another's if this one is empty, or if it is time to look at the others. */
+static struct sched_vcpu *pick_or_pull(struct runqueue *rq, unsigned cpu, s_time_t t, int64_t *left)
+{
+	struct sched_vcpu *s;
+
+	if (rq->online && t >= rq->next_balance && rq->core.load) {
+		rq->next_balance = t + BALANCE_PERIOD;
+		pull_from_others(rq, cpu, false);
+	}
+	s = pick(rq, cpu, t, left);
+	if (s || !rq->online)
+		return s;
+	switch (pull_from_others(rq, cpu, true)) {
+	case PULL_DONE:
+		return pick(rq, cpu, t, left);
+	case PULL_BUSY:		/* somebody waits, but that queue was just in use: again at once */
+		softirq_raise(SOFTIRQ_SCHEDULE);
+		break;
+	case PULL_NONE:
+		break;
+	}
+	return NULL;
+}
+
+/* Under the lock: chooses, and makes the books agree. *until is when to look again. */
+static struct vcpu *choose_next(struct runqueue *rq, struct vcpu *prev, unsigned cpu, s_time_t t, s_time_t *until)
 {
 	struct sched_vcpu *s = NULL;
 	int64_t left = INT64_MAX;
 
 	if (!is_idle_vcpu(prev) && stop_running(rq, prev, cpu, t)) {
-		timer_set(&rq->slice, prev->sched->picked_at + sched_ratelimit_ns);
+		*until = prev->sched->picked_at + sched_ratelimit_ns;
 		return prev;
 	}
-	if (rq->online && t >= rq->next_balance && rq->core.load) {
-		rq->next_balance = t + BALANCE_PERIOD;
-		pull_from_others(rq, cpu, false);
-	}
-	s = pick(rq, cpu, t, &left);
-	if (!s && rq->online && pull_from_others(rq, cpu, true))
-		s = pick(rq, cpu, t, &left);
+	s = pick_or_pull(rq, cpu, t, &left);
 	if (s) {
 		rq_run(&rq->core, &s->e, t);
 		s->picked_at = t;
 		s->v->is_running = true;
 	}
-	arm_slice(rq, s, t, left);
+	*until = turn_end(rq, s, t, left);
 	note_waiting(rq, cpu);
 	if (!s && rq->online)
 		cpumask_set_cpu(cpu, &idle_cpus);
@@ -309,15 +324,20 @@ void schedule(void)
 	struct runqueue *rq = &this_cpu(runqueue);
 	struct vcpu *prev = current, *next;
 	unsigned long flags = spin_lock_irqsave(&rq->lock);
-	s_time_t t = now();
+	s_time_t t = now(), until;
 
-	next = choose_next(rq, prev, cpu, t);
-	if (next == prev) {
-		spin_unlock_irqrestore(&rq->lock, flags);
+	next = choose_next(rq, prev, cpu, t, &until);
+	if (next != prev)
+		account_switch(prev, next, t);
+	spin_unlock(&rq->lock);
+	/* The hardware is slow: not under the lock, at which others look. */
+	if (until)
+		timer_set(&rq->slice, until);
+	else
+		timer_stop(&rq->slice);
+	irq_restore(flags);
+	if (next == prev)
 		return;
-	}
-	account_switch(prev, next, t);
-	spin_unlock_irqrestore(&rq->lock, flags);
 	/* Another CPU may hold next's registers lazily: it is asked for them with interrupts on. */
 	if (!is_idle_vcpu(next) && next->dirty_cpu != cpu)
 		vcpu_sync_state(next);

@@ -66,14 +66,14 @@ static struct sched_vcpu *find_movable(struct runqueue *from, unsigned cpu, uint
 }
 
 /* rq is locked; the victim's lock is only tried, so that two CPUs that look at each other cannot block. */
-static bool pull_one(struct runqueue *rq, unsigned cpu, unsigned victim, bool idle)
+static enum pull pull_one(struct runqueue *rq, unsigned cpu, unsigned victim, bool idle)
 {
 	struct runqueue *from = &per_cpu(runqueue, victim);
 	uint64_t gain = UINT64_MAX;
 	struct sched_vcpu *s = NULL;
 
 	if (!spin_trylock(&from->lock))
-		return false;
+		return PULL_BUSY;
 	/* An even exchange of roles is allowed: it is how three vCPUs share two CPUs. */
 	if (!idle)
 		gain = from->core.load > rq->core.load ? from->core.load - rq->core.load : 0;
@@ -84,26 +84,37 @@ static bool pull_one(struct runqueue *rq, unsigned cpu, unsigned victim, bool id
 		if (!from->core.nr_waiting)
 			cpumask_clear_cpu(victim, &waiting_cpus);
 		s->v->processor = cpu;
+		/* It runs first here, and another waits and may move: else the same one would be to and fro, and never run. */
+		if (!idle)
+			s->e.lag = -WAKE_BONUS;
 		rq_enter(&rq->core, &s->e);
 	}
 	spin_unlock(&from->lock);
-	return s != NULL;
+	return s ? PULL_DONE : PULL_NONE;
 }
 
-bool pull_from_others(struct runqueue *rq, unsigned cpu, bool idle)
+enum pull pull_from_others(struct runqueue *rq, unsigned cpu, bool idle)
 {
 	unsigned victim = cpu, busiest = NR_CPUS;
 	uint64_t most = 0;
+	enum pull got = PULL_NONE;
 
 	if (idle) {
 		for (unsigned n = cpumask_weight(&waiting_cpus); n; n--) {
+			enum pull one;
+
 			victim = next_cyclic(victim, &waiting_cpus);
 			if (victim >= NR_CPUS)
-				return false;
-			if (victim != cpu && pull_one(rq, cpu, victim, true))
-				return true;
+				break;
+			if (victim == cpu)
+				continue;
+			one = pull_one(rq, cpu, victim, true);
+			if (one == PULL_DONE)
+				return PULL_DONE;
+			if (one == PULL_BUSY)
+				got = PULL_BUSY;
 		}
-		return false;
+		return got;
 	}
 	for_each_cpu(victim, &waiting_cpus) {
 		if (victim != cpu && load_of(victim) > most) {
@@ -111,7 +122,7 @@ bool pull_from_others(struct runqueue *rq, unsigned cpu, bool idle)
 			busiest = victim;
 		}
 	}
-	return busiest < NR_CPUS && pull_one(rq, cpu, busiest, false);
+	return busiest < NR_CPUS ? pull_one(rq, cpu, busiest, false) : PULL_NONE;
 }
 
 void vcpu_kick(struct vcpu *v)
