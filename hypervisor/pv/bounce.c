@@ -96,6 +96,18 @@ __hot void pv_bounce_syscall(struct cpu_user_regs *regs)
 	pv_bounce(regs, v->pv->syscall_callback_eip, v->pv->syscall_disables_events ? TBF_INTERRUPT : 0, 0);
 }
 
+/* A kernel without a callback gives its user #GP, as a CPU does whose SYSENTER_CS is null. */
+void pv_bounce_sysenter(struct cpu_user_regs *regs)
+{
+	struct vcpu *v = current;
+
+	if (!v->pv->sysenter_callback_eip || guest_kernel_mode(v)) {
+		pv_inject_exception(TRAP_GP, 0);
+		return;
+	}
+	pv_bounce(regs, v->pv->sysenter_callback_eip, v->pv->sysenter_disables_events ? TBF_INTERRUPT : 0, 0);
+}
+
 /* From compatibility mode; a kernel without a callback for it gives its user an invalid opcode. */
 void pv_bounce_syscall32(struct cpu_user_regs *regs)
 {

@@ -110,13 +110,9 @@ static long callback_unregister(uint16_t type)
 	case CALLBACKTYPE_event:
 	case CALLBACKTYPE_failsafe:
 	case CALLBACKTYPE_syscall:
-		return -EINVAL;		/* a kernel cannot be without */
 	case CALLBACKTYPE_syscall32:
-		pv->syscall32_callback_eip = 0;
-		return 0;
 	case CALLBACKTYPE_sysenter:
-		pv->sysenter_callback_eip = 0;
-		return 0;
+		return -EINVAL;		/* for good, once registered */
 	case CALLBACKTYPE_nmi:
 		pv->nmi_callback_eip = 0;
 		return 0;

@@ -77,6 +77,28 @@ pv_syscall32_common:
 	movq %rsp, %rdi
 	call pv_bounce_syscall32
 
+	jmp ret_to_guest
+
+/*
+ * SYSENTER, from 32-bit user programs on Intel's CPUs. It keeps neither rip nor rsp, and of the flags clears IF alone: the
+ * kernel knows where its vDSO returns to.
+ */
+	.globl pv_sysenter_entry
+pv_sysenter_entry:
+	pushq $SEL_DS32
+	pushq $0
+	pushfq
+	orq $0x200, (%rsp)
+	pushq $2
+	popfq
+	pushq $SEL_CS32
+	pushq $0
+	pushq $0
+	SAVE_ALL
+	xorl %ebp, %ebp
+	movq %rsp, %rdi
+	call pv_bounce_sysenter
+
 	.globl ret_to_guest
 ret_to_guest:
 	cli

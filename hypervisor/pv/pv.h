@@ -69,6 +69,7 @@ hypercall_fn hc_set_gdt, hc_update_descriptor;
 /* pv/syscall.c */
 void pv_bounce_syscall(struct cpu_user_regs *regs);	/* a SYSCALL of the guest's user */
 void pv_bounce_syscall32(struct cpu_user_regs *regs);
+void pv_bounce_sysenter(struct cpu_user_regs *regs);
 /* pv/bounce.c: builds the frame of a trap or event on the guest kernel's stack and sends the vCPU to b->eip. error code if
  * TBF_ERRCODE. A frame that cannot be written ends the domain. Only for current, on its way back to the guest. */
 void pv_bounce(struct cpu_user_regs *regs, uint64_t eip, unsigned flags, uint32_t error_code);

@@ -9,10 +9,14 @@
 #include "x86/cpu.h"
 #include "lib/string.h"
 
-extern char pv_syscall_stubs[], pv_syscall_common[], pv_syscall32_common[];
+extern char pv_syscall_stubs[], pv_syscall_common[], pv_syscall32_common[], pv_sysenter_entry[];
 
 static uint8_t *put(uint8_t *p, const void *bytes, size_t n) { memcpy(p, bytes, n); return p + n; }
 static uint8_t *put64(uint8_t *p, uint64_t v) { return put(p, &v, 8); }
+
+#define MSR_SYSENTER_CS		0x174
+#define MSR_SYSENTER_ESP	0x175
+#define MSR_SYSENTER_EIP	0x176
 
 /* mov %rax, scratch; mov %rsp, %rax; mov $stack, %rsp; jmp to */
 static void write_stub(uint8_t *p, uint64_t stub_va, struct cpu_info *ci, const char *to)
@@ -46,4 +50,9 @@ void pv_cpu_init(unsigned cpu)
 	wrmsr(MSR_LSTAR, stub);
 	wrmsr(MSR_CSTAR, stub + SECOND_STUB);
 	wrmsr(MSR_SYSCALL_MASK, SYSCALL_FLAGS_CLEARED);
+	if (host_cpu.intel) {		/* AMD's have no SYSENTER in long mode */
+		wrmsr(MSR_SYSENTER_CS, HV_CS);
+		wrmsr(MSR_SYSENTER_ESP, (uint64_t)&cpu_info()->guest_regs.es);
+		wrmsr(MSR_SYSENTER_EIP, (uint64_t)pv_sysenter_entry);
+	}
 }

@@ -185,6 +185,55 @@ CASE(syscall_masks, "callback_op's syscall entry with CALLBACKF_mask_events ente
 	EXPECT(!this_cpu()->last_masked);
 }
 
+static bool amd(void)
+{
+	u32 a = 0, b, c, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d));
+	return b == 0x68747541;
+}
+/* 32-bit code: mov $0x1234, %eax; syscall (or sysenter); ud2 */
+CASE(syscall32, "SYSCALL of a 32-bit user program: the callback registered for it, or #UD without one")
+{
+	static const u8 code[] = { 0xb8, 0x34, 0x12, 0, 0, 0x0f, 0x05, 0x0f, 0x0b };
+	struct callback_register r = { .type = CALLBACKTYPE_syscall32, .address = (unsigned long)syscall_entry };
+	struct callback_unregister u = { .type = CALLBACKTYPE_syscall32 };
+	struct frame f;
+
+	SKIP_IF(!amd(), "not with SYSCALL in compatibility mode");
+	NEED(user_init());
+	user_frame(&f, USER_BASE);
+	f.cs = FLAT_RING3_CS32;
+	EXPECT_RC(user_code(code, sizeof(code), &f), X_UD);
+	user_frame(&f, USER_BASE);
+	f.cs = FLAT_RING3_CS32;
+	EXPECT_RC(HCALL2(__HYPERVISOR_callback_op, CALLBACKOP_register, &r), 0);
+	EXPECT_RC(user_code(code, sizeof(code), &f), VEC_SYSCALL);
+	EXPECT_HEX(this_cpu()->last.rax, 0x1234);
+	EXPECT_HEX(this_cpu()->last.cs & 0xffff, FLAT_RING3_CS32);
+	EXPECT_RC(HCALL2(__HYPERVISOR_callback_op, CALLBACKOP_unregister, &u), -XEN_EINVAL);	/* for good */
+}
+
+CASE(sysenter, "SYSENTER of a 32-bit user program: the callback registered for it, or #GP without one")
+{
+	static const u8 code[] = { 0xb8, 0x34, 0x12, 0, 0, 0x0f, 0x34, 0x0f, 0x0b };
+	struct callback_register r = { .type = CALLBACKTYPE_sysenter, .address = (unsigned long)syscall_entry };
+	struct callback_unregister u = { .type = CALLBACKTYPE_sysenter };
+	struct frame f;
+
+	SKIP_IF(amd(), "a CPU without SYSENTER in long mode");
+	NEED(user_init());
+	user_frame(&f, USER_BASE);
+	f.cs = FLAT_RING3_CS32;
+	EXPECT_RC(user_code(code, sizeof(code), &f), X_GP);
+	user_frame(&f, USER_BASE);
+	f.cs = FLAT_RING3_CS32;
+	EXPECT_RC(HCALL2(__HYPERVISOR_callback_op, CALLBACKOP_register, &r), 0);
+	EXPECT_RC(user_code(code, sizeof(code), &f), VEC_SYSCALL);
+	EXPECT_HEX(this_cpu()->last.rax, 0x1234);
+	EXPECT_RC(HCALL2(__HYPERVISOR_callback_op, CALLBACKOP_unregister, &u), -XEN_EINVAL);	/* for good */
+}
+
 static void bad_iret(u64 rip, u64 cs, u64 ss, u64 error)
 {
 	struct frame f;
