@@ -266,7 +266,8 @@ static void program(void)
 
 	if (w && (!t || w < t))
 		t = w;
-	if (t && (!h || t < h))
+	/* One that should have come by now is set again: a lost one would be the last. */
+	if (t && (!h || t < h || h < now()))
 		set_hardware(t);
 }
 
