@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Multiboot 0.6.96, 3.3: the boot information as QEMU's -kernel and GRUB's "multiboot" give it. */
 #include "boot/multiboot1.h"
-#include "boot/start.h"
+#include "boot/info.h"
 
 struct mb1_info {
 	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];
@@ -12,7 +12,7 @@ struct mb1_info {
 	uint32_t fb_pitch, fb_width, fb_height;
 	uint8_t fb_bpp, fb_type, color[6];
 } __packed;
-struct mb1_module { uint32_t start, end, text, pad; };
+struct mb1_module { uint32_t start, end, text, pad; } __packed;
 struct mb1_mmap { uint32_t size; uint64_t addr, len; uint32_t type; } __packed;
 
 #define MB1_MEM (1u << 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Multiboot2 2.0, 3.6: a list of tags, as GRUB's "multiboot2" gives it on BIOS and on UEFI (boot services ended). */
 #include "boot/multiboot2.h"
-#include "boot/start.h"
+#include "boot/info.h"
 #include "lib/string.h"
 #include "x86/layout.h"
 
@@ -12,7 +12,7 @@ enum {
 struct tag { uint32_t type, size; };
 struct tag_module { struct tag t; uint32_t start, end; char text[]; };
 struct tag_mem { struct tag t; uint32_t lower, upper; };
-struct mb2_mmap { uint64_t addr, len; uint32_t type, zero; };
+struct mb2_mmap { uint64_t addr, len; uint32_t type, zero; } __packed;
 struct tag_mmap { struct tag t; uint32_t entry_size, version; char entries[]; };
 struct tag_efi { struct tag t; uint64_t systab; } __packed;
 struct tag_fb {
@@ -72,7 +72,7 @@ __init static void find_bios_rsdp(void)
 {
 	const char *p = boot_phys(0xe0000, 0x20000);
 
-	for (uint32_t at = 0; at < 0x20000; at += 16)
+	for (uint32_t at = 0; p && at < 0x20000; at += 16)
 		if (!memcmp(p + at, rsdp_copy, 20)) {
 			boot_info.rsdp = 0xe0000 + at;
 			return;

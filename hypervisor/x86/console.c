@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * printk, its ring, its levels; where text goes to; where input goes to.
- * Lock: console_lock, innermost of all, interrupts off; the devices' own locks nest inside.
+ * Lock: innermost of all, interrupts off; the devices' own locks nest inside.
  */
 #include "x86/console.h"
 #include "x86/console_input.h"
+#include "x86/console_lock.h"
 #include "x86/screen.h"
 #include "boot/boot.h"
-#include "lib/spinlock.h"
 #include "lib/string.h"
 #include "x86/current.h"
 #include "x86/fb.h"
@@ -29,8 +29,8 @@
 static const struct console_sink *const all_sinks[] = { &serial1_sink, &serial2_sink, &vga_sink, &fb_sink };
 static bool sink_on[ARRAY_SIZE(all_sinks)];
 
-static DEFINE_SPINLOCK(console_lock);
-/* console_lock: */
+static struct console_lock lock = CONSOLE_LOCK_UNLOCKED;
+/* lock: */
 static char early_ring[RING_EARLY];
 static char *ring = early_ring;
 static uint32_t ring_size = RING_EARLY, ring_start, ring_end;	/* free-running byte counts */
@@ -117,27 +117,6 @@ void console_set_loglevel(int lower, int upper, bool guest)
 void screen_give_up(void) { screen_given_up = !vga_keep; }
 void screen_take_back(void) { screen_given_up = false; }
 
-static unsigned long console_enter(void)
-{
-	unsigned long f = irq_save();
-
-	while (!spin_trylock(&console_lock)) {
-		if (console_broken)
-			break;
-		cpu_relax();
-	}
-	return f;
-}
-
-static void console_leave(unsigned long f)
-{
-	if (console_broken)
-		spin_lock_init(&console_lock);
-	else
-		spin_unlock(&console_lock);
-	irq_restore(f);
-}
-
 static void ring_put(const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -169,7 +148,7 @@ static void put_prefix(void)
 	sinks_write(text, n);
 }
 
-/* console_lock held */
+/* lock held */
 static void put_lines(const char *s)
 {
 	while (*s) {
@@ -206,7 +185,7 @@ static const char *take_level(const char *fmt, int *level, bool *guest)
 	return fmt;
 }
 
-/* console_lock held */
+/* lock held */
 static bool rate_allows(void)
 {
 	s_time_t t = tsc_khz ? now() : 0;
@@ -233,7 +212,7 @@ static bool rate_allows(void)
 
 void printk(const char *fmt, ...)
 {
-	unsigned long f;
+	struct console_locked k;
 	int level;
 	bool guest;
 	va_list ap;
@@ -241,7 +220,7 @@ void printk(const char *fmt, ...)
 	fmt = take_level(fmt, &level, &guest);
 	if (level >= level_upper[guest])
 		return;
-	f = console_enter();
+	k = console_lock(&lock);
 	if (level < level_lower[guest] || rate_allows()) {
 		va_start(ap, fmt);
 		vsnprintf(format_buf, sizeof(format_buf), fmt, ap);
@@ -249,26 +228,26 @@ void printk(const char *fmt, ...)
 		put_lines(format_buf);
 		ring_changed = true;
 	}
-	console_leave(f);
+	console_unlock(&lock, k);
 	if (ring_changed && console_defer && console_ring_notify && !console_broken)
 		console_defer();
 }
 
 void console_write_guest(const char *s, size_t n)
 {
-	unsigned long f = console_enter();
+	struct console_locked k = console_lock(&lock);
 
 	sinks_write(s, n);
 	if (console_to_ring)
 		ring_put(s, n);
 	if (n)
 		guest_in_line = s[n - 1] != '\n';
-	console_leave(f);
+	console_unlock(&lock, k);
 }
 
 size_t console_ring_read(char *buf, size_t n, uint32_t *index, bool incremental, bool clear)
 {
-	unsigned long f = console_enter();
+	struct console_locked k = console_lock(&lock);
 	uint32_t from = ring_start;
 	size_t done = 0;
 
@@ -280,7 +259,7 @@ size_t console_ring_read(char *buf, size_t n, uint32_t *index, bool incremental,
 	*index = from;
 	if (clear)
 		ring_start = ring_end;
-	console_leave(f);
+	console_unlock(&lock, k);
 	return done;
 }
 
@@ -302,20 +281,20 @@ static bool listed(const char *list, const char *word)
 
 void console_early_init(void)
 {
-	unsigned long f;
+	struct console_locked k;
 
 	if (!levels_set && !anel_debug)
 		console_set_loglevel(LEVEL_WARNING + 1, LEVEL_WARNING + 1, false);
-	f = console_enter();
-	for (unsigned i = 0; i < ARRAY_SIZE(all_sinks); i++) {
-		if (!listed(console_words, all_sinks[i]->name) || !all_sinks[i]->init())
+	k = console_lock(&lock);
+	for (unsigned s = 0; s < ARRAY_SIZE(all_sinks); s++) {
+		if (!listed(console_words, all_sinks[s]->name) || !all_sinks[s]->init())
 			continue;
-		sink_on[i] = true;
-		for (uint32_t k = ring_start; k != ring_end; k++)	/* what was said before */
-			all_sinks[i]->write(&ring[k & (ring_size - 1)], 1);
+		sink_on[s] = true;
+		for (uint32_t i = ring_start; i != ring_end; i++)	/* what was said before */
+			all_sinks[s]->write(&ring[i & (ring_size - 1)], 1);
 	}
 	ready = true;
-	console_leave(f);
+	console_unlock(&lock, k);
 }
 
 /* The ring of the size asked for, once there is memory. */
@@ -323,7 +302,7 @@ static void grow_ring(void)
 {
 	unsigned order = 0;
 	char *fresh;
-	unsigned long f;
+	struct console_locked k;
 
 	if (ring_wanted <= ring_size || !x86_alloc_pages)
 		return;
@@ -332,12 +311,12 @@ static void grow_ring(void)
 	fresh = x86_alloc_pages(order);
 	if (!fresh)
 		return;
-	f = console_enter();
-	for (uint32_t k = ring_start; k != ring_end; k++)
-		fresh[k & (ring_wanted - 1)] = ring[k & (ring_size - 1)];
+	k = console_lock(&lock);
+	for (uint32_t i = ring_start; i != ring_end; i++)
+		fresh[i & (ring_wanted - 1)] = ring[i & (ring_size - 1)];
 	ring = fresh;
 	ring_size = ring_wanted;
-	console_leave(f);
+	console_unlock(&lock, k);
 }
 
 void console_late_init(void)

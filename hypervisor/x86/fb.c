@@ -57,7 +57,7 @@ static void new_line(void)
 
 static void fb_write(const char *s, size_t n)
 {
-	if (!cols || screen_given_up)
+	if (!cols)
 		return;
 	for (; n; n--, s++) {
 		if (*s == '\n' || column == cols)
@@ -67,7 +67,15 @@ static void fb_write(const char *s, size_t n)
 		else if ((uint8_t)*s >= ' ')
 			wanted[row][column++] = *s;
 	}
-	if (pixels)
+	if (pixels && !screen_given_up)
+		refresh();
+}
+
+/* Panic: dom0 has drawn over it. */
+static void fb_sync(void)
+{
+	memset(shown, 0, sizeof(shown));
+	if (cols && pixels)
 		refresh();
 }
 
@@ -99,11 +107,11 @@ static void fb_late_init(void)
 {
 	__auto_type v = &boot_info.video;
 
-	if (!cols || screen_given_up)
+	if (!cols)
 		return;
 	pixels = x86_map_device(v->base, (size_t)v->pitch * v->height);
 	if (pixels)
 		refresh();
 }
 
-const struct console_sink fb_sink = { "vga", fb_init, fb_late_init, fb_write, NULL };
+const struct console_sink fb_sink = { "vga", fb_init, fb_late_init, fb_write, fb_sync };

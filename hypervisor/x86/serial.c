@@ -6,9 +6,9 @@
  */
 #include "x86/serial.h"
 #include "boot/boot.h"
-#include "lib/spinlock.h"
 #include "lib/string.h"
 #include "lib/panic.h"
+#include "x86/console_lock.h"
 #include "x86/io.h"
 #include "x86/irq.h"
 
@@ -34,7 +34,7 @@ struct serial {
 	unsigned irq, baud;	/* baud 0: leave */
 	uint8_t lcr, fifo;
 	bool used, present, buffered;
-	spinlock_t lock;	/* all below and the registers; taken in interrupts */
+	struct console_lock lock;	/* all below and the registers; taken in interrupts */
 	uint32_t head, tail;	/* of tx, free-running */
 	char tx[TX_BUFFER];
 };
@@ -142,7 +142,7 @@ static void put_char(struct serial *s, char c)
 
 static void serial_write(struct serial *s, const char *text, size_t n)
 {
-	unsigned long flags = spin_lock_irqsave(&s->lock);
+	struct console_locked k = console_lock(&s->lock);
 
 	for (size_t i = 0; i < n; i++) {
 		if (text[i] == '\n')
@@ -154,24 +154,24 @@ static void serial_write(struct serial *s, const char *text, size_t n)
 			fill_fifo(s);
 		outb(s->port + REG_IER, s->head != s->tail ? IER_RX | IER_TX : IER_RX);
 	}
-	spin_unlock_irqrestore(&s->lock, flags);
+	console_unlock(&s->lock, k);
 }
 
 static void serial_interrupt(unsigned irq, void *arg)
 {
 	struct serial *s = arg;
-	unsigned long flags;
+	struct console_locked k;
 
 	for (unsigned i = 0; i < 64 && (inb(s->port + REG_LSR) & LSR_RX); i++)
 		console_receive((char)inb(s->port + REG_DATA));
-	flags = spin_lock_irqsave(&s->lock);
+	k = console_lock(&s->lock);
 	(void)inb(s->port + REG_IIR);
 	if (s->buffered) {
 		if (inb(s->port + REG_LSR) & LSR_TX_EMPTY)
 			fill_fifo(s);
 		outb(s->port + REG_IER, s->head != s->tail ? IER_RX | IER_TX : IER_RX);
 	}
-	spin_unlock_irqrestore(&s->lock, flags);
+	console_unlock(&s->lock, k);
 }
 
 static void serial_late_init(struct serial *s)
@@ -198,7 +198,6 @@ static void serial_sync(struct serial *s)
 		wait_tx(s);
 		fill_fifo(s);
 	}
-	spin_lock_init(&s->lock);
 }
 
 static bool init1(void) { return serial_init(&com[0]); }
