@@ -6,6 +6,9 @@
 #include "mem/section.h"
 #include "x86/cpu.h"
 
+#define WHOLE_BATCHES 4096u	/* of 64 KiB: 256 MiB */
+#define SCRUB_WAITS 10000u	/* longer than a batch takes */
+
 /* Highest zone whose frames all lie below 1 << bits; false: none */
 static bool zone_limit(unsigned bits, unsigned *zone)
 {
@@ -34,23 +37,29 @@ static struct frame *take_from(unsigned node, unsigned top, unsigned order, bool
 	return NULL;
 }
 
-/* Free memory may be in pieces only because some is clean and some not: make all of the node clean, which merges them. */
-static bool make_whole(unsigned node, unsigned order)
+/*
+ * Free memory may be in pieces only because some is clean and some not: making it all clean merges them. Only where the block may
+ * come from, and not without end: a large machine would stand still for minutes.
+ */
+static bool make_whole(unsigned node, unsigned top, unsigned order)
 {
-	bool some = false;
+	unsigned batches = 0, waits = 0;
 
-	if (!order || buddy_free_count(node) < 1ull << order)
+	if (!order || buddy_free_count(node) < 1ull << order || !(buddy_mixed(node, top) || buddy_scrub_running(node)))
 		return false;
-	while (scrub_node(node) || buddy_scrub_running(node))
-		some = true;
-	return some;
+	while (batches < WHOLE_BATCHES && scrub_zones(node, top))
+		batches++;
+	/* A piece may be off for a moment at an idle CPU, which for its part does not stop. */
+	while (buddy_scrub_running(node) && waits++ < SCRUB_WAITS)
+		__builtin_ia32_pause();
+	return batches || waits;
 }
 
 static struct frame *take_whole(unsigned node, unsigned top, unsigned order, bool want_clean, bool *dirty, uint32_t *stamp)
 {
 	struct frame *f = take_from(node, top, order, want_clean, dirty, stamp);
 
-	if (!f && make_whole(node, order))
+	if (!f && make_whole(node, top, order))
 		f = take_from(node, top, order, want_clean, dirty, stamp);
 	while (!f && !order && buddy_scrub_running(node))	/* the last frames are off for a moment */
 		f = take_from(node, top, order, want_clean, dirty, stamp);

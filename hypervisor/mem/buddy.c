@@ -142,7 +142,7 @@ struct frame *buddy_take(unsigned node, unsigned zone, unsigned order, bool want
 	return f;
 }
 
-struct frame *buddy_take_dirty(unsigned node, unsigned max_order, unsigned *order, uint32_t *stamp)
+struct frame *buddy_take_dirty(unsigned node, unsigned top, unsigned max_order, unsigned *order, uint32_t *stamp)
 {
 	struct node *n = nodes[node];
 	struct frame *f = NULL;
@@ -150,7 +150,7 @@ struct frame *buddy_take_dirty(unsigned node, unsigned max_order, unsigned *orde
 	if (!READ_ONCE(n->dirty))
 		return NULL;
 	spin_lock(&n->lock);
-	for (unsigned z = NR_ZONES; z-- > 0 && !f;) {
+	for (unsigned z = top + 1; z-- > 0 && !f;) {
 		uint32_t have = n->nonempty[z][1];
 		unsigned from;
 
@@ -213,6 +213,16 @@ void buddy_add_range(uint64_t start, uint64_t end)
 		start += 1ull << order;
 	}
 	spin_unlock(&n->lock);
+}
+
+bool buddy_mixed(unsigned node, unsigned top)
+{
+	const struct node *n = nodes[node];
+
+	for (unsigned z = 0; z <= top; z++)
+		if (READ_ONCE(n->nonempty[z][0]) && READ_ONCE(n->nonempty[z][1]))
+			return true;
+	return false;
 }
 
 uint64_t buddy_free_count(unsigned node) { return READ_ONCE(nodes[node]->free); }

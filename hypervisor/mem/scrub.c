@@ -12,11 +12,11 @@ void scrub_frames(struct frame *f, unsigned order)
 	memset(frame_va(f), 0, PAGE_SIZE << order);
 }
 
-bool scrub_node(unsigned node)
+bool scrub_zones(unsigned node, unsigned top)
 {
 	unsigned order;
 	uint32_t stamp;
-	struct frame *f = buddy_take_dirty(node, BATCH_ORDER, &order, &stamp);
+	struct frame *f = buddy_take_dirty(node, top, BATCH_ORDER, &order, &stamp);
 
 	if (!f)
 		return false;
@@ -36,9 +36,9 @@ bool scrub_some(void)
 
 	if (!spin_trylock(&one_scrubs))
 		return false;
-	more = mine < nr && scrub_node(mine);
+	more = mine < nr && scrub_zones(mine, NR_ZONES - 1);
 	for (unsigned n = 0; n < nr && !more; n++)
-		more = n != mine && scrub_node(n);
+		more = n != mine && scrub_zones(n, NR_ZONES - 1);
 	spin_unlock(&one_scrubs);
 	return more;
 }

@@ -4,5 +4,5 @@
 #define MEM_SCRUB_H
 #include "mem/alloc.h"
 void scrub_frames(struct frame *f, unsigned order);	/* zeroes 2^order frames */
-bool scrub_node(unsigned node);		/* one batch; false: nothing dirty (that is not being scrubbed elsewhere) */
+bool scrub_zones(unsigned node, unsigned top);		/* one batch; false: nothing dirty (that is not being scrubbed elsewhere) */
 #endif
