@@ -53,6 +53,7 @@ void rcu_quiescent(void)
 	cpumask_t kick = { { 0 } };
 	unsigned long flags;
 
+	lock_check_none_held();
 	if (likely(!cpumask_test_cpu(cpu, &rcu.owing)))
 		return;
 	flags = spin_lock_irqsave(&rcu.lock);
