@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From the loader's tables to struct boot_info. Runs on the early page tables of head.S, before anything else. */
+#include "boot/start.h"
 #include "boot/image.h"
 #include "boot/info.h"
 #include "boot/memmap.h"
@@ -16,7 +17,6 @@ BUILD_ASSERT(BOOT_STACK_SHIFT == STACK_SHIFT && BOOT_CPU_INFO_ROOM >= sizeof(str
 #define BOOT_PHYS_LIMIT (1ull << 32)	/* what head.S maps */
 
 extern char __image_start[], __image_end[];
-void boot_start(uint32_t magic, uint32_t info) __noreturn;
 
 paddr_t image_to_pa(const void *sym)
 {

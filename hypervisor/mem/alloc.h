@@ -7,6 +7,7 @@
 #ifndef MEM_ALLOC_H
 #define MEM_ALLOC_H
 #include "mem/frame.h"
+#include "mem/mem_init.h"
 #define MAX_ORDER	18		/* 1 GiB */
 #define NODE_ANY	0xffu
 #define ALLOC_NODE(n)	((n) & 0xffu)	/* preferred */
@@ -17,8 +18,6 @@ struct frame *frames_alloc(unsigned order, unsigned flags);	/* NULL: no memory. 
 void frames_free(struct frame *f, unsigned order, bool dirty);
 uint64_t frames_free_count(unsigned node);	/* NODE_ANY: all; closed sections count, less what opening costs */
 uint64_t frames_total(void);
-void mem_init(void);				/* from boot_info; direct map, frame table, M2P; then heap works */
-void mem_free_boot(void);			/* gives back .init and the boot modules' memory that nobody claimed */
 bool scrub_some(void);				/* idle: scrubs a batch; true if there is more */
 unsigned mem_nr_nodes(void);
 unsigned mfn_to_node(mfn_t m);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From the machine's memory map to a working allocator and heap. */
+#include "mem/mem_init.h"
 #include "boot/boot.h"
 #include "lib/panic.h"
 #include "lib/string.h"
