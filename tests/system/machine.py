@@ -166,7 +166,12 @@ class Machine:
                 self._events.wait(min(left, 1))
 
     def wait_ready(self, timeout=180):
-        self._wait(lambda: self._ready, timeout, "boot of " + self.name)
+        def done():
+            if not self._ready and "halting machine" in self.log():
+                raise Dead("boot of %s: the machine was halted; %s" % (self.name, self.tail()))
+            return self._ready
+
+        self._wait(done, timeout, "boot of " + self.name)
         self.boot_seconds = time.monotonic() - self.started
 
     def try_run(self, command, timeout=60, stdin=b""):
