@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // sources: boot/multiboot1.c boot/multiboot2.c boot/info.c boot/memmap.c lib/string.c
 /*
- * Story: the loader's tables come from outside, and loaders differ. What would be wrong: a table of odd length that is read
- * past its end, a count that is believed, a text that never ends. First, what real loaders give must be understood; then the same bytes
- * are changed at random, and nothing may be read outside the memory there is (ASan knows), and boot_info must stay sane.
+ * Story: the loader's tables come from outside, and loaders differ. What would be wrong: a table of odd length that is
+ * read past its end, a count that is believed, a text that never ends. First, what real loaders give must be understood;
+ * then the same bytes are changed at random, and nothing may be read outside the memory there is (ASan knows), and boot_info
+ * must stay sane.
  */
 #include <setjmp.h>
 #include <stdarg.h>
