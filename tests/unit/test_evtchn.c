@@ -12,9 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <pthread.h>
 #include <cmocka.h>
 
-#include "hypercall/evtchn_priv.h"
+#include "hypercall/evtchn_fifo.h"
 #include "hypercall/dispatch.h"
 #include "hypercall/gnttab.h"
 #include "hypercall/pirq.h"
@@ -576,6 +577,102 @@ static void anything(void **state)
 	}
 }
 
+/* Senders on several CPUs at once, one consumer, ports that change priority and mask: the last send of each is seen. */
+enum { RACE_PORTS = 24, RACE_SENDERS = 3, RACE_SENDS = 40000 };
+static struct { evtchn_port_t port; unsigned sent, seen; } race[RACE_PORTS];
+static bool race_over;
+
+static void *race_sender(void *arg)
+{
+	unsigned seed = (uintptr_t)arg;
+
+	for (unsigned i = 0; i < RACE_SENDS; i++) {
+		unsigned n = rand_r(&seed) % RACE_PORTS;
+		struct evtchn *c = evtchn_get(&sides[1].d, race[n].port);
+
+		__atomic_fetch_add(&race[n].sent, 1, __ATOMIC_SEQ_CST);
+		evtchn_set_pending(c);
+		switch (rand_r(&seed) % 8) {
+		case 0:
+			evtchn_fifo_ops.set_priority(&sides[1].d, c, rand_r(&seed) % 16);
+			break;
+		case 1:
+			WRITE_ONCE(c->notify_vcpu, rand_r(&seed) % VCPUS);
+			break;
+		case 2:
+			set_bit(EVTCHN_FIFO_MASKED, word(1, race[n].port));
+			evtchn_unmask_port(&sides[1].d, race[n].port);
+			break;
+		}
+	}
+	return NULL;
+}
+
+/* As Linux does it (drivers/xen/events/events_fifo.c reads the words by cmpxchg and takes 'ready' whole). */
+static unsigned race_consume(unsigned v)
+{
+	struct evtchn_fifo_control_block *c = control(1, v);
+	uint32_t ready = xchg(&c->ready, 0);
+	unsigned taken = 0;
+
+	for (; ready; ready |= xchg(&c->ready, 0)) {
+		unsigned q = __builtin_ctz(ready), n;
+		uint32_t head = sides[1].head[v][q], *w, old;
+
+		if (!head)
+			head = READ_ONCE(c->head[q]);
+		w = word(1, head);
+		do {
+			old = READ_ONCE(*w);
+		} while (cmpxchg(w, old, old & ~(1u << EVTCHN_FIFO_LINKED | EVTCHN_FIFO_LINK_MASK)) != old);
+		sides[1].head[v][q] = old & EVTCHN_FIFO_LINK_MASK;
+		if (!sides[1].head[v][q])
+			ready &= ~(1u << q);
+		if (!test_bit(EVTCHN_FIFO_PENDING, w) || test_bit(EVTCHN_FIFO_MASKED, w))
+			continue;
+		clear_bit(EVTCHN_FIFO_PENDING, w);
+		taken++;
+		for (n = 0; race[n].port != head; n++)
+			assert_in_range(n, 0, RACE_PORTS - 2);
+		race[n].seen = __atomic_load_n(&race[n].sent, __ATOMIC_SEQ_CST);
+	}
+	return taken;
+}
+
+static void *race_consumer(void *arg)
+{
+	while (!__atomic_load_n(&race_over, __ATOMIC_SEQ_CST))
+		for (unsigned v = 0; v < VCPUS; v++)
+			race_consume(v);
+	return NULL;
+}
+
+static void many_senders(void **state)
+{
+	pthread_t sender[RACE_SENDERS], consumer;
+
+	make_fifo(1, 1);
+	for (unsigned i = 0; i < RACE_PORTS; i++) {
+		struct evtchn_bind_ipi ipi = { .vcpu = 0 };
+
+		assert_int_equal(op(EVTCHNOP_bind_ipi, &ipi), 0);
+		race[i].port = ipi.port;
+	}
+	pthread_create(&consumer, NULL, race_consumer, NULL);
+	for (unsigned i = 0; i < RACE_SENDERS; i++)
+		pthread_create(&sender[i], NULL, race_sender, (void *)(uintptr_t)(i + 1));
+	for (unsigned i = 0; i < RACE_SENDERS; i++)
+		pthread_join(sender[i], NULL);
+	race_over = true;
+	pthread_join(consumer, NULL);
+	for (unsigned v = 0; v < VCPUS; v++)
+		race_consume(v);
+	for (unsigned i = 0; i < RACE_PORTS; i++) {
+		assert_int_equal(race[i].seen, race[i].sent);
+		assert_false(test_bit(EVTCHN_FIFO_LINKED, word(1, race[i].port)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -588,6 +685,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_lost_2l, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_lost_fifo, setup, teardown),
 		cmocka_unit_test_setup_teardown(anything, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_senders, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
