@@ -18,15 +18,33 @@ struct reserve_run {
 /* One extent; false ends the run. */
 typedef bool extent_fn(struct reserve_run *run, unsigned long i);
 
+/* Of the nodes that d likes, the one with the most free memory; NODE_ANY where it has said nothing. */
+static unsigned liked_node(const struct domain_services *s)
+{
+	unsigned long map = s ? READ_ONCE(s->node_affinity) : 0;
+	unsigned best = NODE_ANY;
+	uint64_t most = 0;
+
+	for (unsigned n = 0; n < mem_nr_nodes() && n < 64; n++) {
+		uint64_t free = map >> n & 1 ? frames_free_count(n) : 0;
+
+		if (free > most) {
+			most = free;
+			best = n;
+		}
+	}
+	return best;
+}
+
 unsigned memory_alloc_flags(struct domain *d, unsigned mem_flags)
 {
 	unsigned bits = XENMEMF_get_address_bits(mem_flags);
 	unsigned node = XENMEMF_get_node(mem_flags);
+	const struct domain_services *s = READ_ONCE(d->services);
 	unsigned flags = NODE_ANY;
 
 	if (mem_flags & XENMEMF_vnode) {
-		const struct domain_services *s = READ_ONCE(d->services);
-		const struct vnuma *v = s ? s->vnuma : NULL;
+		const struct vnuma *v = s ? READ_ONCE(s->vnuma) : NULL;
 
 		node = v && node < v->nr_vnodes ? v->vnode_to_pnode[node] : NODE_ANY;
 	}
@@ -35,6 +53,8 @@ unsigned memory_alloc_flags(struct domain *d, unsigned mem_flags)
 		if (mem_flags & XENMEMF_exact_node_request)
 			flags |= ALLOC_EXACT;
 	}
+	if (flags == NODE_ANY && mem_nr_nodes() > 1)
+		flags = liked_node(s);
 	if (bits && bits < 64)
 		flags |= ALLOC_MAX_BITS(bits);
 	return flags;
