@@ -141,7 +141,7 @@ static void grant_machine(struct domain *d)
 	deny_frames(d, 0xfee00000, 1 << 20);	/* where messages to local APICs go */
 	for (unsigned i = 0; i < acpi.nr_ioapics; i++)
 		deny_frames(d, acpi.ioapic[i].base, PAGE_SIZE);
-	if (host_cpu.amd) {	/* HyperTransport's own: APM vol. 2, the last 12 GiB of the address space; no device answers there */
+	if (host_cpu.amd) {	/* HyperTransport's own, APM vol. 2: the last 12 GiB, where no device answers */
 		paddr_t top = 1ull << (host_cpu.family < 0x17 ? 40 : host_cpu.phys_bits);
 
 		deny_frames(d, top - (12ull << 30), 12ull << 30);

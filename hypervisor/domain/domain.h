@@ -21,7 +21,8 @@
 
 enum domain_state { DOM_NEW, DOM_ALIVE, DOM_DYING, DOM_DEAD };
 struct vcpu; struct evtchn_domain; struct grant_table; struct pv_domain; struct pv_vcpu; struct sched_domain; struct sched_vcpu;
-struct rangeset; struct pirq_domain; struct cpu_policy; struct evtchn_vcpu; struct shared_info; struct guest_ops; struct gtime; struct domain_services;
+struct rangeset; struct pirq_domain; struct cpu_policy; struct evtchn_vcpu; struct shared_info; struct guest_ops;
+struct gtime; struct domain_services;
 
 struct domain {
 	/* identity: set at creation, constant */
@@ -139,7 +140,7 @@ extern struct vcpu *idle_vcpu[NR_CPUS];
 static inline bool is_idle_vcpu(const struct vcpu *v) { return v->domain == idle_domain; }
 
 void domain_init(void);
-struct domain *domain_lookup(domid_t id);	/* NULL: none, or DEAD. Not DOMID_SELF. See the head of this file for how long it is valid */
+struct domain *domain_lookup(domid_t id);	/* NULL: none, or DEAD. Not DOMID_SELF. Valid: see this file's head */
 struct domain *domain_lookup_any(domid_t id);	/* DEAD ones (zombies) too */
 struct domain *domain_of_id(domid_t id);	/* even one being made: for the owner of a frame that one holds */
 struct domain *domain_resolve(domid_t id);	/* DOMID_SELF is current's; takes a reference; NULL: none */
@@ -187,6 +188,6 @@ void unshare_heap_page(void *va);	/* no mapping must be left: see -EBUSY users *
 int domain_set_claim(struct domain *d, uint64_t pages);	/* XENMEM_claim_pages */
 uint64_t total_claimed(void);
 /* Calls fn on each frame of d (any order) until non-zero, which is returned; goes on at the frame that returned it (*cursor 0 at
- * first). fn gets no reference: it takes its own where it needs one. */
+ * first). fn gets no reference: it takes its own where it needs one. Frames that come to d meanwhile may be left out. */
 int domain_for_each_frame(struct domain *d, uint64_t *cursor, int (*fn)(struct domain *d, struct frame *f));
 #endif

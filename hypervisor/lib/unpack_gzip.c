@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* gzip (RFC 1952) around DEFLATE (RFC 1951). Codes are decoded bit by bit against counts per length: small, and fast enough once. */
+/* gzip (RFC 1952) around DEFLATE (RFC 1951). Codes of up to 9 bits by a table, longer ones bit by bit. */
 #include "lib/unpack_priv.h"
 #include "lib/string.h"
 

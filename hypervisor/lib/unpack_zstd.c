@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Zstandard frames (RFC 8878). The output buffer is the window. Blocks: literals (raw, run, Huffman) and sequences of three FSE-coded
- * numbers, read from bit streams that run backwards.
+ * Zstandard frames (RFC 8878). The output buffer is the window. Blocks: literals (raw, run, Huffman) and sequences of
+ * three FSE-coded numbers, read from bit streams that run backwards.
  */
 #include "lib/unpack_priv.h"
 #include "lib/string.h"
@@ -250,54 +250,64 @@ static bool huf_four(struct zstd *z, const uint8_t *p, size_t n, uint8_t *out, s
 	return true;
 }
 
-/* The literals section: bytes used or 0; *size literals in z->literals. */
-static size_t literals(struct zstd *z, const uint8_t *p, size_t n, size_t *size)
+/* Stored or repeated literals: bytes used or 0. */
+static size_t plain_literals(struct zstd *z, const uint8_t *p, size_t n, uint64_t h, size_t *size)
 {
-	unsigned type, format, bits, hdr;
-	size_t packed, tree = 0;
-	uint64_t h = 0;
+	unsigned format = h >> 2 & 3, hdr = format == 1 ? 2 : format == 3 ? 3 : 1;
+	bool run = h & 1;
 
-	if (n < 1)
+	*size = h >> (hdr == 1 ? 3 : 4) & ((1u << (hdr == 1 ? 5 : hdr == 2 ? 12 : 20)) - 1);
+	if (*size > BLOCK_MAX || hdr + (run ? 1 : *size) > n)
 		return 0;
-	type = p[0] & 3;
-	format = p[0] >> 2 & 3;
-	for (unsigned i = 0; i < 5 && i < n; i++)
-		h |= (uint64_t)p[i] << (8 * i);
-	if (type < 2) {
-		hdr = format == 1 ? 2 : format == 3 ? 3 : 1;
-		*size = h >> (hdr == 1 ? 3 : 4) & ((1u << (hdr == 1 ? 5 : hdr == 2 ? 12 : 20)) - 1);
-		packed = type ? 1 : *size;
-		if (hdr + packed > n || *size > BLOCK_MAX)
-			return 0;
-		if (type)
-			memset(z->literals, p[hdr], *size);
-		else
-			memcpy(z->literals, p + hdr, *size);
-		return hdr + packed;
-	}
-	bits = format < 2 ? 10 : format == 2 ? 14 : 18;
-	hdr = format < 2 ? 3 : format == 2 ? 4 : 5;
+	if (run)
+		memset(z->literals, p[hdr], *size);
+	else
+		memcpy(z->literals, p + hdr, *size);
+	return hdr + (run ? 1 : *size);
+}
+
+static size_t huffman_literals(struct zstd *z, const uint8_t *p, size_t n, uint64_t h, size_t *size)
+{
+	unsigned format = h >> 2 & 3, bits = format < 2 ? 10 : format == 2 ? 14 : 18, hdr = format < 2 ? 3 : format + 2;
+	size_t packed = h >> (4 + bits) & ((1u << bits) - 1), tree = 0;
+	bool own_tree = (h & 3) == 2;
+
 	*size = h >> 4 & ((1u << bits) - 1);
-	packed = h >> (4 + bits) & ((1u << bits) - 1);
 	if (hdr + packed > n || *size > BLOCK_MAX)
 		return 0;
-	if (type == 2) {
+	if (own_tree)
 		tree = huf_read(z, p + hdr, packed);
-		if (!tree)
-			return 0;
-	} else if (!z->huf_log) {
+	if (own_tree ? !tree : !z->huf_log)
 		return 0;
-	}
 	if (!(format ? huf_four : huf_stream)(z, p + hdr + tree, packed - tree, z->literals, *size))
 		return 0;
 	return hdr + packed;
 }
 
-static const int16_t ll_default[36] = { 4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1,
-					-1, -1, -1, -1 };
-static const int16_t ml_default[53] = { 1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-					1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1 };
-static const int16_t of_default[29] = { 1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1 };
+/* The literals section: bytes used or 0; *size literals in z->literals. */
+static size_t literals(struct zstd *z, const uint8_t *p, size_t n, size_t *size)
+{
+	uint64_t h = 0;
+
+	for (unsigned i = 0; i < 5 && i < n; i++)
+		h |= (uint64_t)p[i] << (8 * i);
+	if (!n)
+		return 0;
+	return ((h & 3) < 2 ? plain_literals : huffman_literals)(z, p, n, h, size);
+}
+
+static const int16_t ll_default[36] = {
+	4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1,
+	1, 1, -1, -1, -1, -1
+};
+static const int16_t ml_default[53] = {
+	1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+	1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1
+};
+static const int16_t of_default[29] = {
+	1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1,
+	-1
+};
 
 static bool table(struct fse *t, unsigned mode, const uint8_t **p, const uint8_t *end, const int16_t *dflt, unsigned n,
 		  unsigned dflt_log, unsigned max_log, unsigned max_symbol)
@@ -322,15 +332,23 @@ static bool table(struct fse *t, unsigned mode, const uint8_t **p, const uint8_t
 	return t->set;
 }
 
-static const uint32_t ll_base[36] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32, 40, 48, 64, 128,
-				      256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536 };
-static const uint8_t ll_bits[36] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13,
-				     14, 15, 16 };
-static const uint32_t ml_base[53] = { 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
-				      30, 31, 32, 33, 34, 35, 37, 39, 41, 43, 47, 51, 59, 67, 83, 99, 131, 259, 515, 1027, 2051, 4099,
-				      8195, 16387, 32771, 65539 };
-static const uint8_t ml_bits[53] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1,
-				     1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+static const uint32_t ll_base[36] = {
+	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 28, 32, 40, 48,
+	64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536
+};
+static const uint8_t ll_bits[36] = {
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9,
+	10, 11, 12, 13, 14, 15, 16
+};
+static const uint32_t ml_base[53] = {
+	3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
+	27, 28, 29, 30, 31, 32, 33, 34, 35, 37, 39, 41, 43, 47, 51, 59, 67, 83, 99, 131, 259,
+	515, 1027, 2051, 4099, 8195, 16387, 32771, 65539
+};
+static const uint8_t ml_bits[53] = {
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0, 0, 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
+};
 
 static uint32_t offset(struct zstd *z, uint64_t code_value, uint32_t ll)
 {

@@ -44,6 +44,9 @@ static void pv_domain_destroy(struct domain *d)
 	d->pv = NULL;
 }
 
+/* PGE, UMIP, LA57, PCIDE, SMEP, SMAP, PKE: what CPUID does not offer to a PV guest (pv/cpu_features.c) */
+#define CR4_HIDDEN (1ul << 7 | 1ul << 11 | 1ul << 12 | 1ul << 17 | 1ul << 20 | 1ul << 21 | 1ul << 22)
+
 static void pv_reset_state(struct vcpu *v)
 {
 	struct pv_vcpu *pv = v->pv;
@@ -52,7 +55,7 @@ static void pv_reset_state(struct vcpu *v)
 	pv->dr[6] = 0xffff0ff0;
 	pv->dr[7] = 0x400;
 	pv->cr0_guest = 0x80050033;	/* PG, AM, WP, NE, ET, MP, PE */
-	pv->cr4_guest = read_cr4();
+	pv->cr4_guest = read_cr4() & ~CR4_HIDDEN;
 	pv->kernel_mode = true;
 	v->xcr0 = v->xcr0_accum = 1;
 	xstate_reset(v->xstate);
@@ -200,7 +203,8 @@ static bool context_ok(const struct vcpu_guest_context *c)
 {
 	if (!canonical(c->user_regs.rip) || !canonical(c->fs_base) || !canonical(c->gs_base_kernel) || !canonical(c->gs_base_user))
 		return false;
-	if (!canonical(c->kernel_sp) || !canonical(c->event_callback_eip) || !canonical(c->failsafe_callback_eip) || !canonical(c->syscall_callback_eip))
+	if (!canonical(c->kernel_sp) || !canonical(c->event_callback_eip) || !canonical(c->failsafe_callback_eip) ||
+	    !canonical(c->syscall_callback_eip))
 		return false;
 	if (c->ldt_ents > 8192 || (c->ldt_ents && (!guest_addr_ok(c->ldt_base, c->ldt_ents * 8) || (c->ldt_base & ~PAGE_MASK))))
 		return false;

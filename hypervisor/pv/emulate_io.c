@@ -113,6 +113,27 @@ enum emul_result emul_in_out(struct emul *i, uint8_t op)
 	return EMUL_DONE;
 }
 
+/* One element between port and memory; non-zero: the memory cannot be reached, and the device has not been touched. */
+static size_t move_element(struct vcpu *v, uint16_t port, unsigned size, bool out, uint64_t addr)
+{
+	uint32_t val = 0;
+	size_t left = guest_copy_in(&val, (const void *)addr, size);
+
+	if (left)
+		return left;
+	if (out) {
+		guest_out(v, port, size, val);
+		return 0;
+	}
+	/* Prove that the place can be written before the device gives up a value. */
+	left = guest_copy_out((void *)addr, &val, size);
+	if (!left) {
+		val = guest_in(v, port, size);
+		left = guest_copy_out((void *)addr, &val, size);
+	}
+	return left;
+}
+
 /* A repeated one is done in batches; it is restarted at the same rip for the rest. */
 enum emul_result emul_ins_outs(struct emul *i, uint8_t op)
 {
@@ -129,24 +150,7 @@ enum emul_result emul_ins_outs(struct emul *i, uint8_t op)
 	if (i->rep && !r->rcx)
 		return EMUL_DONE;
 	do {
-		uint32_t val = 0;
-		size_t left;
-
-		if (out) {
-			left = guest_copy_in(&val, (const void *)*index, size);
-			if (!left)
-				guest_out(v, port, size, val);
-		} else {
-			/* Prove that the place can be written before the device gives up a value. */
-			left = guest_copy_in(&val, (const void *)*index, size);
-			if (!left)
-				left = guest_copy_out((void *)*index, &val, size);
-			if (!left) {
-				val = guest_in(v, port, size);
-				left = guest_copy_out((void *)*index, &val, size);
-			}
-		}
-		if (left) {
+		if (move_element(v, port, size, out, *index)) {
 			pv_inject_page_fault(out ? 4 : 6, *index);
 			return EMUL_EXCEPTION;
 		}

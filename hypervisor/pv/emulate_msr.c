@@ -32,6 +32,22 @@
 
 static bool canonical(uint64_t a) { return ((int64_t)(a << 16) >> 16) == (int64_t)a; }
 
+static uint64_t read_tsc(void)
+{
+	uint32_t a, d;
+
+	__asm__ volatile("rdtsc" : "=a"(a), "=d"(d));
+	return a | (uint64_t)d << 32;
+}
+
+static int read_amd_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+	if (!host_cpu.amd)
+		return -EFAULT;
+	*val = 0;
+	return v->domain->is_hardware ? rdmsr_safe(msr, val) : 0;
+}
+
 int pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
 	switch (msr) {
@@ -49,32 +65,26 @@ int pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 	case MSR_PAT:
 		*val = rdmsr(msr);
 		return 0;
-	case MSR_TSC: {
-		uint32_t a, d;
-
-		__asm__ volatile("rdtsc" : "=a"(a), "=d"(d));
-		*val = a | (uint64_t)d << 32;
+	case MSR_TSC:
+		*val = read_tsc();
 		return 0;
-	}
 	case MSR_MISC_ENABLE:
 		*val = (host_cpu.intel ? 1u : 0) | 1u << 11 | 1u << 12;	/* fast strings; BTS, PEBS unavailable */
 		return 0;
 	case MSR_HYPERCALL_PAGE:
-		*val = 0;
-		return 0;
-	case MSR_PLATFORM_ID:
 	case MSR_MCG_CAP:
 	case MSR_MCG_STATUS:
 		*val = 0;
-		return host_cpu.intel || msr != MSR_PLATFORM_ID ? 0 : -EFAULT;
+		return 0;
+	case MSR_PLATFORM_ID:
+		*val = 0;
+		return host_cpu.intel ? 0 : -EFAULT;
 	case MSR_BIOS_SIGN_ID:
 		return rdmsr_safe(msr, val);
 	case MSR_K8_SYSCFG:
 	case MSR_K8_HWCR:
 	case MSR_AMD_DE_CFG:
-		if (!host_cpu.amd)
-			return -EFAULT;
-		return v->domain->is_hardware ? rdmsr_safe(msr, val) : (*val = 0, 0);
+		return read_amd_msr(v, msr, val);
 	}
 	return -EFAULT;
 }

@@ -41,7 +41,7 @@ void guest_time_destroy(struct domain *d)
 	d->time = NULL;
 }
 
-/* The second copy, at a linear address of the guest's: in user mode it may not be mapped, then the switch to kernel mode retries. */
+/* The second copy, at a linear address of the guest's: not mapped in user mode, maybe; the switch to kernel mode retries. */
 static void copy_time(struct vcpu *v, struct vcpu_time_info *t)
 {
 	struct vcpu_time_info *to = (struct vcpu_time_info *)v->time_guest;
