@@ -45,7 +45,8 @@ CASE(flags_kept, "rflags come back: direction and arithmetic flags of the guest"
 {
 	u64 fl;
 
-	__asm__ volatile("pushfq; orq $0x400, (%%rsp); popfq; movl $17, %%eax; xorl %%edi, %%edi; stc; syscall; pushfq; popq %0; cld"
+	__asm__ volatile("pushfq; orq $0x400, (%%rsp); popfq; movl $17, %%eax; xorl %%edi, %%edi; stc;"
+			 " syscall; pushfq; popq %0; cld"
 			 : "=r"(fl) : : "rax", "rcx", "rdi", "rsi", "rdx", "r8", "r9", "r10", "r11", "memory", "cc");
 	EXPECT_HEX(fl & 0x401, 0x401);
 }

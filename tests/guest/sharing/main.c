@@ -2,9 +2,10 @@
 /*
  * How domains share the CPUs.
  *
- * What could be wrong: a domain gets more or less than its weight or its cap says, or none at all; one runs where it may not; a
- * domain that is paused, moved or destroyed while it is being scheduled is lost or comes back; a CPU is lost on the way between pools.
- * How it is provoked: children that only compute, more of them than CPUs, measured by their own CPU time.
+ * What could be wrong: a domain gets more or less than its weight or its cap says, or none at all; one runs where it
+ * may not; a domain that is paused, moved or destroyed while it is being scheduled is lost or comes back; a CPU is
+ * lost on the way between pools. How it is provoked: children that only compute, more of them than CPUs, measured by
+ * their own CPU time.
  */
 #include "child.h"
 #include <xen/sysctl.h>
