@@ -271,6 +271,7 @@ CASE(every_bad_pointer, "every hypercall that takes a pointer, with every kind o
 			long rc = HCALL2(call[i].nr, call[i].cmd, bad_pointers[j]);
 
 			if (rc >= 0)
-				fail_at(__FILE__, __LINE__, "hypercall %u.%u with %p: %ld", call[i].nr, call[i].cmd, bad_pointers[j], rc);
+				fail_at(__FILE__, __LINE__, "hypercall %u.%u with %p: %ld", call[i].nr, call[i].cmd,
+					bad_pointers[j], rc);
 		}
 }
