@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "pv/decode.h"
 #include "lib/errno.h"
-#include "lib/string.h"
 
 /* Attributes of an opcode. */
 #define V	1u	/* known */
@@ -52,14 +51,24 @@ static const uint8_t two_byte[256] = {
 
 struct cursor { const uint8_t *p, *end; };
 
+/* bytes: 1, 2, 4 or 8 */
 static bool take(struct cursor *c, unsigned bytes, int64_t *v)
 {
-	uint64_t x = 0;
+	const uint8_t *p = c->p;
+	uint64_t x;
 
-	if ((size_t)(c->end - c->p) < bytes)
+	if ((size_t)(c->end - p) < bytes)
 		return false;
-	memcpy(&x, c->p, bytes);
 	c->p += bytes;
+	if (bytes == 1) {
+		*v = (int8_t)*p;
+		return true;
+	}
+	x = p[0] | (uint32_t)p[1] << 8;
+	if (bytes > 2)
+		x |= (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+	if (bytes > 4)
+		x |= ((uint64_t)p[4] | (uint64_t)p[5] << 8 | (uint64_t)p[6] << 16 | (uint64_t)p[7] << 24) << 32;
 	*v = bytes == 8 ? (int64_t)x : (int64_t)(x << (64 - 8 * bytes)) >> (64 - 8 * bytes);
 	return true;
 }
@@ -87,20 +96,26 @@ void *insn_reg(struct cpu_user_regs *regs, unsigned n, const struct insn *i, boo
 
 uint64_t insn_reg_read(const struct cpu_user_regs *regs, unsigned n, const struct insn *i)
 {
-	uint64_t v = 0;
+	const void *r = insn_reg((struct cpu_user_regs *)regs, n, i, i->bytes == 1);
 
-	memcpy(&v, insn_reg((struct cpu_user_regs *)regs, n, i, i->bytes == 1), i->bytes);
-	return v;
+	switch (i->bytes) {
+	case 1: return *(const uint8_t *)r;
+	case 2: return *(const uint16_t *)r;
+	case 4: return *(const uint32_t *)r;
+	}
+	return *(const uint64_t *)r;
 }
 
 void insn_reg_write(struct cpu_user_regs *regs, unsigned n, const struct insn *i, uint64_t v)
 {
 	void *r = insn_reg(regs, n, i, i->bytes == 1);
 
-	if (i->bytes == 4)
-		*(uint64_t *)r = (uint32_t)v;
-	else
-		memcpy(r, &v, i->bytes);
+	switch (i->bytes) {
+	case 1: *(uint8_t *)r = v; break;
+	case 2: *(uint16_t *)r = v; break;
+	case 4: *(uint64_t *)r = (uint32_t)v; break;
+	default: *(uint64_t *)r = v;
+	}
 }
 
 /* Legacy prefixes and REX. */
@@ -221,7 +236,7 @@ int insn_decode(const uint8_t *code, unsigned n, const struct cpu_user_regs *reg
 	bool rip_relative = false;
 	unsigned attr;
 
-	memset(out, 0, sizeof(*out));
+	*out = (struct insn){ 0 };
 	if (!prefixes(&c, out))
 		return -EFAULT;
 	out->opcode = *c.p++;

@@ -8,6 +8,7 @@
 #ifndef PV_MM_PRIV_H
 #define PV_MM_PRIV_H
 #include "pv/mm.h"
+#include "mem/section.h"
 
 #define PTE_GUEST_KERNEL (1ull << 52)	/* the guest wrote the entry without U: its kernel's, which runs in ring 3 too */
 #define PTE_CACHE	(PTE_PAT | PTE_PCD | PTE_PWT)
@@ -17,7 +18,10 @@ static inline bool ftype_is_table(uint64_t t)
 	return (t & FTYPE_MASK) >= FTYPE_L1 && (t & FTYPE_MASK) <= FTYPE_L4;
 }
 /* RAM, whose mappings are counted: everything else is device memory, which io_mem guards. */
-static inline bool mfn_counted(mfn_t m) { return mfn_valid(m); }
+static inline bool mfn_counted(mfn_t m)
+{
+	return section_is_open(m.n) && !(READ_ONCE(frame_of(m)->count) & FRAME_IO);	/* mfn_valid, inline */
+}
 static inline bool slot_is_guests(unsigned slot) { return slot < ANEL_FIRST_SLOT || slot > ANEL_LAST_SLOT; }
 
 /*
@@ -42,7 +46,8 @@ int pv_upper_adjust(uint64_t *e);
 bool pv_table_lock(struct frame *f, uint64_t *type);
 void pv_table_unlock(struct frame *f);
 /* Goes on with what v's last hypercall left; -EAGAIN_HYPERCALL */
-int pv_settle_old(struct vcpu *v);
+int pv_settle_old_table(struct vcpu *v);
+static inline int pv_settle_old(struct vcpu *v) { return likely(!v->pv->old_table) ? 0 : pv_settle_old_table(v); }
 /* Drops a type and a page reference; what is left of the work, if preempted, waits in current's old_table. */
 void pv_put_table_later(struct frame *f);
 void pv_stash_old(struct frame *f);	/* f: half taken apart; the page reference becomes current's old_table's */
@@ -76,7 +81,7 @@ struct domain *pv_frame_owner(domid_t id, int *err);
 /* The frame of m with a page reference if d owns it, or NULL. */
 static inline struct frame *pv_frame_get(mfn_t m, const struct domain *d)
 {
-	struct frame *f = mfn_valid(m) ? frame_of(m) : NULL;
+	struct frame *f = section_is_open(m.n) ? frame_of(m) : NULL;
 
 	return f && frame_get(f, d->id) ? f : NULL;
 }

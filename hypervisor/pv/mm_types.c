@@ -11,7 +11,8 @@
  *   PARTIAL, n       no type reference, one page reference of its own; entries [0, n) hold theirs, the others nothing
  *
  * PARTIAL is what a preempted operation leaves behind, in either direction. Nobody has to come back to it: a get of the same
- * type validates the rest, pv_type_settle takes the rest apart, and until then the frame cannot be anything else. So no
+ * type validates the rest, pv_type_settle (under no lock but of a table that may link it) takes the rest apart, and until then
+ * the frame cannot be anything else. So no
  * entry is ever half-referenced, and no caller's mistake can lose or double a reference.
  *
  * TLBs: when the last reference goes the frame is stamped with the TLB clock. Before it gets another type, the CPUs that may
@@ -59,17 +60,51 @@ static int entry_get(uint64_t *e, uint64_t type, struct frame *self, struct doma
 	return pv_upper_get(e, type, self, d, preemptible);
 }
 
+/* Tables are mostly empty: index of the first present entry at or after i, or 512. */
+static unsigned next_present(const uint64_t *t, unsigned i)
+{
+	while (i < PTES_PER_TABLE) {
+		const uint64_t *p = &t[i];
+
+		if (!(i & 7) && !((p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) & PTE_P)) {
+			i += 8;
+			continue;
+		}
+		if (*p & PTE_P)
+			break;
+		i++;
+	}
+	return i;
+}
+
+/* One past the last present entry before i, or 0. */
+static unsigned last_present(const uint64_t *t, unsigned i)
+{
+	while (i) {
+		const uint64_t *p = &t[i] - 8;
+
+		if (!(i & 7) && !((p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) & PTE_P)) {
+			i -= 8;
+			continue;
+		}
+		if (t[i - 1] & PTE_P)
+			break;
+		i--;
+	}
+	return i;
+}
+
 /* Validates entries [*done, 512); *done says how far it came. */
 static int table_build(struct frame *f, uint64_t type, unsigned *done, struct domain *d, bool preemptible)
 {
 	uint64_t *t = frame_va(f);
 
-	for (unsigned i = *done; i < PTES_PER_TABLE; i++) {
+	for (unsigned i = next_present(t, *done); i < PTES_PER_TABLE; i = next_present(t, i + 1)) {
 		uint64_t e = READ_ONCE(t[i]);
 		int rc = 0;
 
 		*done = i;
-		if (!(e & PTE_P) || (type == FTYPE_L4 && !slot_is_guests(i)))
+		if (type == FTYPE_L4 && !slot_is_guests(i))
 			continue;
 		if (preemptible && type != FTYPE_L1 && hypercall_preempt_check())
 			return -EAGAIN_HYPERCALL;
@@ -95,8 +130,9 @@ static int table_undo(struct frame *f, uint64_t type, unsigned *left, bool preem
 	if (type == FTYPE_L1) {
 		struct domain *d = domain_lookup_any(frame_owner(f));
 
-		while (*left)
-			pv_l1e_put(t[--*left], d);
+		for (unsigned n = last_present(t, *left); n; n = last_present(t, n - 1))
+			pv_l1e_put(t[n - 1], d);
+		*left = 0;
 		return 0;
 	}
 	/* The entry after the last that is held may link what was preempted in its turn. */
@@ -110,7 +146,7 @@ static int table_undo(struct frame *f, uint64_t type, unsigned *left, bool preem
 			frame_put(low);
 		}
 	}
-	while (!rc && *left) {
+	while (!rc && (*left = last_present(t, *left)) != 0) {
 		unsigned i = *left - 1;
 
 		if (preemptible && hypercall_preempt_check())
@@ -129,9 +165,6 @@ static void flush_stale(const struct domain *d, uint64_t x)
 {
 	cpumask_t m;
 
-	/* Past the stamp on every CPU's clock: a use after this flush gets another stamp, and the caller's cmpxchg fails. */
-	while (tlb_clock() - (uint32_t)x < 2)
-		relax();
 	m = d->dirty_cpus;
 	if (dom0)
 		cpumask_or(&m, &m, &dom0->dirty_cpus);
@@ -168,23 +201,22 @@ static int validate(struct frame *f, uint64_t type, unsigned from, bool resumed,
 	return rc;
 }
 
-/* No references: x is the word. 1: try again */
+/* No references: x is the word. 1: look again */
 static int get_unused(struct frame *f, uint64_t x, uint64_t type, struct domain *d, bool preemptible)
 {
 	uint64_t last = x & FTYPE_MASK;
 	bool simple = type == FTYPE_WRITABLE || type == FTYPE_NONE;
-	int rc;
 
 	if (x & FTYPE_PARTIAL) {
-		if (last == type) {
-			if (!swap_type(f, x, type | FTYPE_BUSY | 1))
-				return 1;
-			return validate(f, type, partial_count(x), true, d, preemptible);
-		}
-		if (!preemptible)
+		/*
+		 * Not taken apart here if it is of another type: the caller may hold the lock of a table that this one links.
+		 * Whoever fails to get the frame takes it apart without locks (pv_put_failed).
+		 */
+		if (last != type)
 			return -EBUSY;
-		rc = pv_type_settle(f, true);
-		return rc ? rc : 1;
+		if (!swap_type(f, x, type | FTYPE_BUSY | 1))
+			return 1;
+		return validate(f, type, partial_count(x), true, d, preemptible);
 	}
 	if (last != type && last != FTYPE_NONE && (x & FTYPE_STAMPED))
 		flush_stale(d, x);
@@ -297,14 +329,11 @@ bool pv_table_lock(struct frame *f, uint64_t *type)
 
 void pv_table_unlock(struct frame *f) { __atomic_fetch_and(&f->type, ~FTYPE_BUSY, __ATOMIC_SEQ_CST); }
 
-int pv_settle_old(struct vcpu *v)
+int pv_settle_old_table(struct vcpu *v)
 {
 	struct frame *f = v->pv->old_table;
-	int rc;
+	int rc = pv_type_settle(f, true);
 
-	if (likely(!f))
-		return 0;
-	rc = pv_type_settle(f, true);
 	if (rc)
 		return rc;
 	v->pv->old_table = NULL;

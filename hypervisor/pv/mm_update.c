@@ -120,6 +120,17 @@ static void drop_dead(uint64_t dead, uint64_t type, struct frame *f, struct doma
 		frame_put(f);	/* the L4's map of itself */
 }
 
+/* Of an L1 table that the caller has locked. */
+static int l1_update_locked(struct frame *f, unsigned idx, uint64_t val, struct pt_update *u)
+{
+	uint64_t dead;
+	int rc = l1_change((uint64_t *)frame_va(f) + idx, val, u, &dead);
+
+	if (dead & PTE_P)
+		pv_l1e_put(dead, u->d);
+	return rc;
+}
+
 int pv_table_update(struct frame *f, unsigned idx, uint64_t val, struct pt_update *u)
 {
 	uint64_t type, dead, *pe = (uint64_t *)frame_va(f) + idx;
@@ -173,7 +184,17 @@ void pv_done_out(uint32_t *guest, uint32_t done)
 	(void)lost;
 }
 
-struct mmu_batch { struct domain *table_owner, *frame_owner; };
+/* 'l1' is the L1 table of the last update, locked and referenced: requests tend to come in runs for one table. */
+struct mmu_batch { struct domain *table_owner, *frame_owner; struct frame *l1; };
+
+static void batch_close(struct mmu_batch *b)
+{
+	if (!b->l1)
+		return;
+	pv_table_unlock(b->l1);
+	frame_put(b->l1);
+	b->l1 = NULL;
+}
 
 /* Of a frame that is no table the guest may write what it likes. */
 static int plain_store(struct frame *f, unsigned idx, uint64_t val, struct domain *d)
@@ -185,19 +206,35 @@ static int plain_store(struct frame *f, unsigned idx, uint64_t val, struct domai
 	return 0;
 }
 
-static int update_entry(const struct mmu_update *req, const struct mmu_batch *b)
+static int update_entry(const struct mmu_update *req, struct mmu_batch *b)
 {
 	struct pt_update u = { .d = b->table_owner, .frame_owner = b->frame_owner };
-	struct frame *f = pv_frame_get(MFN(req->ptr >> PAGE_SHIFT), b->table_owner);
+	mfn_t table = MFN(req->ptr >> PAGE_SHIFT);
 	unsigned idx = (req->ptr & ~PAGE_MASK) >> 3;
+	uint64_t type;
+	struct frame *f;
 	int rc;
 
+	u.how = (req->ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD ? PT_KEEP_AD : PT_SET;
+	if (unlikely(req->ptr & 4))
+		return -EINVAL;
+	if (b->l1 && frame_mfn(b->l1).n == table.n)
+		return l1_update_locked(b->l1, idx, req->val, &u);
+	batch_close(b);
+	f = pv_frame_get(table, b->table_owner);
 	if (!f)
 		return -EINVAL;
-	u.how = (req->ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD ? PT_KEEP_AD : PT_SET;
-	rc = req->ptr & 4 ? -EINVAL : pv_table_update(f, idx, req->val, &u);
-	if (rc == -ENOENT)
+	if (!pv_table_lock(f, &type)) {
 		rc = plain_store(f, idx, req->val, b->table_owner);
+	} else if (type == FTYPE_L1) {
+		b->l1 = f;
+		return l1_update_locked(f, idx, req->val, &u);
+	} else {
+		pv_table_unlock(f);
+		rc = pv_table_update(f, idx, req->val, &u);
+		if (rc == -ENOENT)
+			rc = -EINVAL;	/* it was a table a moment ago */
+	}
 	frame_put(f);
 	return rc;
 }
@@ -214,13 +251,44 @@ static int update_m2p(const struct mmu_update *req, const struct mmu_batch *b)
 	return 0;
 }
 
-static int update_one(const struct mmu_update *guest, const struct mmu_batch *b)
+static int update_one(const struct mmu_update *req, struct mmu_batch *b)
 {
-	struct mmu_update req;
+	return (req->ptr & 3) == MMU_MACHPHYS_UPDATE ? update_m2p(req, b) : update_entry(req, b);
+}
 
-	if (guest_copy_in(&req, guest, sizeof(req)))
-		return -EFAULT;
-	return (req.ptr & 3) == MMU_MACHPHYS_UPDATE ? update_m2p(&req, b) : update_entry(&req, b);
+#define CHUNK 4u	/* requests that are copied in at once */
+
+/* Does requests [0, count); *done says how many were. -EAGAIN_HYPERCALL: preempted */
+static int batch_run(const struct mmu_update *guest, uint32_t count, struct mmu_batch *b, uint32_t *done)
+{
+	struct mmu_update req[CHUNK];
+	int rc = 0;
+
+	for (uint32_t i = 0, n = 0; i < count; i++) {
+		if (i % CHUNK == 0) {
+			size_t lost;
+
+			if (i && hypercall_preempt_check()) {
+				rc = -EAGAIN_HYPERCALL;
+				break;
+			}
+			n = MIN(count - i, CHUNK);
+			lost = guest_copy_in(req, &guest[i], n * sizeof(*req));
+			n -= DIV_ROUND_UP(lost, sizeof(*req));
+		}
+		if (unlikely(current->pv->old_table)) {
+			batch_close(b);		/* its tables may be among what is taken apart */
+			rc = pv_settle_old(current);
+			if (rc)
+				break;
+		}
+		rc = i % CHUNK < n ? update_one(&req[i % CHUNK], b) : -EFAULT;
+		if (rc)
+			break;
+		++*done;
+	}
+	batch_close(b);
+	return rc;
 }
 
 static int batch_owners(uint32_t foreign, struct mmu_batch *b)
@@ -246,33 +314,27 @@ static int batch_owners(uint32_t foreign, struct mmu_batch *b)
 long hc_mmu_update(struct hypercall *h)
 {
 	const struct mmu_update *req = (const void *)h->a[0];
-	uint32_t count = h->a[1], done = 0, i;
+	uint32_t count = h->a[1], done = 0, before = 0;
 	uint32_t *guest_done = (void *)h->a[2];
-	struct mmu_batch b;
+	struct mmu_batch b = { .l1 = NULL };
 	int rc;
 
 	if (pv_settle_old(current))
 		return hypercall_again(h);
 	if (count & MMU_UPDATE_PREEMPTED) {
 		count &= ~MMU_UPDATE_PREEMPTED;
-		if (guest_done && guest_copy_in(&done, guest_done, sizeof(done)))
+		if (guest_done && guest_copy_in(&before, guest_done, sizeof(before)))
 			return -EFAULT;
 	}
 	rc = batch_owners(h->a[3], &b);
-	for (i = 0; !rc && i < count; i++) {
-		if ((i && hypercall_preempt_check()) || pv_settle_old(current)) {
-			rc = -EAGAIN_HYPERCALL;
-			break;
-		}
-		rc = update_one(&req[i], &b);
-		if (rc)
-			break;
-	}
-	done += i;
-	pv_done_out(guest_done, done);
+	if (rc)
+		return rc;
+	rc = batch_run(req, count, &b, &done);
+	if (guest_done)
+		pv_done_out(guest_done, before + done);
 	if (rc != -EAGAIN_HYPERCALL)
 		return rc;
-	h->a[0] = (uint64_t)&req[i];
-	h->a[1] = (count - i) | MMU_UPDATE_PREEMPTED;
+	h->a[0] = (uint64_t)&req[done];
+	h->a[1] = (count - done) | MMU_UPDATE_PREEMPTED;
 	return hypercall_again(h);
 }

@@ -24,15 +24,19 @@
 #define FRAMES 40u
 #define FIRST 1u	/* frame 0 is nobody's */
 #define FOREIGN (FRAMES - 2)
+#define ALL (FRAMES + 2)	/* with two that are free */
 
-unsigned char host_ram[FRAMES][PAGE_SIZE] __attribute__((aligned(4096)));
-struct frame host_frames[FRAMES];
-uint64_t host_m2p[FRAMES], max_mfn = FRAMES;
+unsigned char host_ram[ALL][PAGE_SIZE] __attribute__((aligned(4096)));
+struct frame host_frames[ALL];
+uint64_t host_m2p[ALL], max_mfn = FRAMES;
 struct vcpu *host_current;
 const bool anel_debug = true;
 struct cpu_features host_cpu = { .nx = true, .phys_bits = 46 };
 cpumask_t cpu_online_map = { { 1 } };
 bool smap_on;
+static struct section section = { .state = SECTION_OPEN };
+struct section *sections = &section;
+unsigned nr_sections = 1;
 struct domain *dom0, *dom_io, *dom_xen, *idle_domain;
 void (*frame_release_hook)(struct frame *f, domid_t owner);
 
