@@ -8,6 +8,7 @@
 #include "pv/pv.h"
 #include "sched/sched.h"
 #include "x86/cpu.h"
+#include "x86/traps.h"
 
 /* libxc sends a policy in one piece; nothing needs more entries than a policy has. */
 static long policy_in(const struct xen_domctl_cpu_policy *a, xen_cpuid_leaf_t **leaves, xen_msr_entry_t *msrs)
@@ -273,14 +274,50 @@ long domctl_set_ext_context(struct domctl_call *c)
 	return 0;
 }
 
-/* No MSR's value is kept for a PV vCPU beyond its context, so none is to be moved with it. */
+/* The MSRs of a PV vCPU that its context does not hold: one. */
+#define NR_MOVED_MSRS 1
+
+static struct vcpu *msrs_vcpu(struct domctl_call *c)
+{
+	return c->d == current->domain ? NULL : domain_vcpu(c->d, c->op.u.vcpu_msrs.vcpu);
+}
+
 long domctl_get_msrs(struct domctl_call *c)
 {
 	struct xen_domctl_vcpu_msrs *m = &c->op.u.vcpu_msrs;
+	struct xen_domctl_vcpu_msr msr = { .index = MSR_TSC_AUX };
+	struct vcpu *v = msrs_vcpu(c);
 
-	if (m->vcpu >= c->d->max_vcpus || c->d == current->domain || !c->d->vcpu[m->vcpu])
+	if (!v)
 		return -EINVAL;
-	m->msr_count = 0;
+	if (guest_handle_is_null(m->msrs)) {
+		m->msr_count = NR_MOVED_MSRS;
+		return 0;
+	}
+	msr.value = READ_ONCE(v->pv->tsc_aux);
+	if (!msr.value) {	/* as at start: nothing to tell */
+		m->msr_count = 0;
+		return 0;
+	}
+	if (m->msr_count < NR_MOVED_MSRS) {
+		m->msr_count = NR_MOVED_MSRS;
+		c->copyback = true;
+		return -ENOBUFS;
+	}
+	m->msr_count = NR_MOVED_MSRS;
+	return copy_to_guest(m->msrs, &msr, 1);
+}
+
+static int set_msr(struct vcpu *v, const struct xen_domctl_vcpu_msr *msr)
+{
+	if (msr->reserved || msr->index != MSR_TSC_AUX || msr->value >> 32)
+		return -EINVAL;
+	if (msr->value && !host_cpu.rdtscp)
+		return -EINVAL;
+	vcpu_pause(v);
+	vcpu_sync_state(v);	/* so that it is loaded when v runs next */
+	v->pv->tsc_aux = msr->value;
+	vcpu_unpause(v);
 	return 0;
 }
 
@@ -288,11 +325,21 @@ long domctl_set_msrs(struct domctl_call *c)
 {
 	struct xen_domctl_vcpu_msrs *m = &c->op.u.vcpu_msrs;
 
-	if (m->vcpu >= c->d->max_vcpus || c->d == current->domain || !c->d->vcpu[m->vcpu])
+	struct xen_domctl_vcpu_msr msr;
+	struct vcpu *v = msrs_vcpu(c);
+
+	if (!v)
 		return -EINVAL;
-	if (!m->msr_count)
-		return 0;
-	m->msr_count = 0;	/* the first that is refused */
-	c->copyback = true;
-	return -EINVAL;
+	for (uint32_t i = 0; i < m->msr_count; i++) {
+		if (copy_from_guest_offset(&msr, m->msrs, i, 1))
+			return -EFAULT;
+		if (set_msr(v, &msr)) {
+			m->msr_count = i;	/* the one that is refused */
+			c->copyback = true;
+			return -EINVAL;
+		}
+		if (i >= NR_MOVED_MSRS)
+			return -EINVAL;
+	}
+	return 0;
 }

@@ -189,6 +189,8 @@ static void pv_enter(struct vcpu *v)
 	wrmsr(MSR_FS_BASE, pv->fs_base);
 	wrmsr(MSR_GS_BASE, pv->kernel_mode ? pv->gs_base_kernel : pv->gs_base_user);
 	wrmsr(MSR_KERNEL_GS_BASE, pv->kernel_mode ? pv->gs_base_user : pv->gs_base_kernel);
+	if (host_cpu.rdtscp)
+		wrmsr(MSR_TSC_AUX, pv->tsc_aux);
 	pv_load_debugregs(v);
 	xstate_restore(v->xstate, v->xcr0);
 	if (pv->cr0_guest & 8)

@@ -174,7 +174,7 @@ static enum emul_result group_0f01(struct emul *i)
 		__asm__ volatile("rdtsc" : "=a"(a), "=d"(d));
 		i->regs->rax = a;
 		i->regs->rdx = d;
-		i->regs->rcx = 0;
+		i->regs->rcx = current->pv->tsc_aux;
 		return EMUL_DONE;
 	}
 	}

@@ -3,6 +3,7 @@
  * MSRs that a PV kernel reads and writes. What is not listed is not there: #GP, which Debian's kernels expect and catch.
  */
 #include "pv/emulate.h"
+#include "pv/cpu_policy.h"
 #include "pv/mm.h"
 #include "x86/cpu.h"
 #include "x86/traps.h"
@@ -48,6 +49,15 @@ static int read_amd_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 	return v->domain->is_hardware ? rdmsr_safe(msr, val) : 0;
 }
 
+/* User code reads it by RDTSCP and RDPID: the kernel's number of this CPU. */
+static bool has_tsc_aux(const struct vcpu *v)
+{
+	const struct cpu_policy *p = cpu_policy_of(v->domain);
+
+	return host_cpu.rdtscp && (cpu_policy_has(p, XEN_X86_FEATURE_RDTSCP) ||
+				   cpu_policy_has(p, XEN_X86_FEATURE_RDPID));
+}
+
 int pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
 	switch (msr) {
@@ -56,6 +66,9 @@ int pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 	case MSR_KERNEL_GS_BASE:
 		*val = rdmsr(msr);
 		return 0;
+	case MSR_TSC_AUX:
+		*val = v->pv->tsc_aux;
+		return has_tsc_aux(v) ? 0 : -EFAULT;
 	case MSR_EFER:
 		*val = rdmsr(msr) & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NX);
 		return 0;
@@ -126,6 +139,12 @@ int pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 	case MSR_SYSENTER_CS ... MSR_SYSENTER_EIP:
 	case MSR_MCG_STATUS:
 	case MSR_MISC_ENABLE:	/* power and debugging are the host's: taken, without effect, as in Xen */
+		return 0;
+	case MSR_TSC_AUX:
+		if (val >> 32 || !has_tsc_aux(v))
+			return -EFAULT;
+		v->pv->tsc_aux = val;
+		wrmsr(msr, val);
 		return 0;
 	case MSR_HYPERCALL_PAGE:
 		return fill_hypercall_page(v, val);
