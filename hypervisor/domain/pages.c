@@ -3,7 +3,7 @@
  * What a domain has of memory: counts, claims, and where its frames lie.
  *
  * Frames are not linked: a domain counts its frames per section of the frame table (128 MiB), and whoever wants them all looks
- * through the sections that have any. A domain with at least one frame, its heap pages included, holds a reference on itself.
+ * through the blocks of those sections that have had any. A domain with at least one frame, its heap pages included, holds a reference on itself.
  *
  * Locks: page_lock of the domain, then claim_lock. Neither is taken in interrupt context.
  */
@@ -13,11 +13,16 @@
 #include "mem/heap.h"
 #include "x86/cpu.h"
 
+/* A section of 32768 frames is 64 blocks of 512: a domain's frames are few or many, but seldom everywhere. */
+#define BLOCK_SHIFT (SECTION_SHIFT - 6)
+#define BLOCK_FRAMES (1ul << BLOCK_SHIFT)
 struct domain_sections {
 	unsigned nr;
-	uint16_t frames[];	/* SECTION_FRAMES fits */
+	struct section_use {
+		uint64_t blocks;	/* bit per block: has had frames since the section last had none */
+		uint32_t frames;
+	} use[];
 };
-BUILD_ASSERT(SECTION_FRAMES <= UINT16_MAX);
 
 #define UNOWNED ((uint64_t)DOMID_NONE << FRAME_OWNER_SHIFT)
 
@@ -28,7 +33,7 @@ int domain_pages_create(struct domain *d)
 {
 	unsigned nr = (unsigned)((max_mfn + SECTION_FRAMES - 1) >> SECTION_SHIFT);
 
-	d->sections = heap_zalloc(sizeof(*d->sections) + nr * sizeof(d->sections->frames[0]));
+	d->sections = heap_zalloc(sizeof(*d->sections) + nr * sizeof(d->sections->use[0]));
 	if (!d->sections)
 		return -ENOMEM;
 	d->sections->nr = nr;
@@ -40,9 +45,14 @@ void domain_pages_destroy(struct domain *d)
 	heap_free(d->sections);
 }
 
-static uint16_t *section_count(struct domain *d, const struct frame *f)
+/* Under page_lock: one frame more. */
+static void count_in(struct domain *d, const struct frame *f)
 {
-	return &d->sections->frames[frame_mfn(f).n >> SECTION_SHIFT];
+	struct section_use *u = &d->sections->use[frame_mfn(f).n >> SECTION_SHIFT];
+
+	if (!u->frames++)
+		u->blocks = 0;
+	u->blocks |= 1ull << (frame_mfn(f).n >> BLOCK_SHIFT & 63);
 }
 
 static struct domain *owner_domain(domid_t owner)
@@ -90,7 +100,7 @@ int domain_assign_frames(struct domain *d, struct frame *f, unsigned order)
 			atomic_inc(&d->refs);
 		d->tot_pages += n;
 		for (uint64_t i = 0; i < n; i++) {
-			(*section_count(d, f + i))++;
+			count_in(d, f + i);
 			frame_set_owner(f + i, d->id);
 		}
 		claim_use(d, n);
@@ -125,7 +135,7 @@ struct frame *domain_alloc_frames(struct domain *d, unsigned order, unsigned fla
 static void uncount(struct domain *d, const struct frame *f, uint64_t *counter)
 {
 	(*counter)--;
-	(*section_count(d, f))--;
+	d->sections->use[frame_mfn(f).n >> SECTION_SHIFT].frames--;
 }
 
 void domain_frame_released(struct frame *f, domid_t owner)
@@ -198,7 +208,7 @@ void share_heap_page(void *va, struct domain *d, bool writable)
 	if (had_none(d))
 		atomic_inc(&d->refs);
 	d->xenheap_pages++;
-	(*section_count(d, f))++;
+	count_in(d, f);
 	/* The one type reference is for good: a page shared read-only can have no type by which it could be written. */
 	WRITE_ONCE(f->type, (writable ? FTYPE_WRITABLE : FTYPE_NONE) | FTYPE_VALIDATED | 1);
 	__atomic_store_n(&f->count, (uint64_t)d->id << FRAME_OWNER_SHIFT | FRAME_ALLOCATED | FRAME_XENHEAP | FRAME_DOM_REF | 1,
@@ -246,33 +256,46 @@ out:
 	return err;
 }
 
-static bool belongs_to(const struct frame *f, const struct domain *d)
+/* The frames of one block, from *cursor on. */
+static int for_block(struct domain *d, uint64_t *cursor, uint64_t end, int (*fn)(struct domain *d, struct frame *f))
 {
-	uint64_t c = READ_ONCE(f->count);
+	const uint64_t mask = FRAME_ALLOCATED | FRAME_OWNER_MASK;
+	const uint64_t owned = FRAME_ALLOCATED | (uint64_t)d->id << FRAME_OWNER_SHIFT;
 
-	return (c & FRAME_ALLOCATED) && (c & FRAME_OWNER_MASK) >> FRAME_OWNER_SHIFT == d->id;
+	for (uint64_t m = *cursor; m < end; m++) {
+		int err;
+
+		if ((READ_ONCE(frame_of(MFN(m))->count) & mask) != owned)
+			continue;
+		err = fn(d, frame_of(MFN(m)));
+		if (err) {
+			*cursor = m;
+			return err;
+		}
+	}
+	*cursor = end;
+	return 0;
 }
 
 int domain_for_each_frame(struct domain *d, uint64_t *cursor, int (*fn)(struct domain *d, struct frame *f))
 {
-	uint64_t mfn = *cursor, end = (uint64_t)d->sections->nr << SECTION_SHIFT;
-	int err;
+	while (*cursor >> SECTION_SHIFT < d->sections->nr) {
+		const struct section_use *u = &d->sections->use[*cursor >> SECTION_SHIFT];
+		uint64_t end = (*cursor | (BLOCK_FRAMES - 1)) + 1;
+		int err;
 
-	while (mfn < end) {
-		if (!(mfn & (SECTION_FRAMES - 1)) &&
-		    (!READ_ONCE(d->sections->frames[mfn >> SECTION_SHIFT]) || !mfn_valid(MFN(mfn)))) {
-			mfn += SECTION_FRAMES;
+		if (!READ_ONCE(u->frames)) {
+			*cursor = (*cursor | (SECTION_FRAMES - 1)) + 1;
 			continue;
 		}
-		if (mfn_valid(MFN(mfn)) && belongs_to(frame_of(MFN(mfn)), d)) {
-			err = fn(d, frame_of(MFN(mfn)));
-			if (err) {
-				*cursor = mfn;
-				return err;
-			}
+		/* A section of which somebody has a frame is open: its records are there. */
+		if (!(READ_ONCE(u->blocks) & 1ull << (*cursor >> BLOCK_SHIFT & 63))) {
+			*cursor = end;
+			continue;
 		}
-		mfn++;
+		err = for_block(d, cursor, end, fn);
+		if (err)
+			return err;
 	}
-	*cursor = end;
 	return 0;
 }
