@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // sources: host_guest.h pv/mm_types.c pv/mm_entry.c pv/mm_update.c pv/mm_ext.c pv/mm_root.c pv/mm_relinquish.c lib/rangeset.c
-// sources: lib/string.c lib/bitmap.c
+// sources: lib/string.c lib/bitmap.c release/lock_check.c
 /*
  * Story: a guest does to its page tables whatever it likes, in any order, and the hypervisor gives way at any moment; the
  * guest may or may not come back to what was cut short. What would be wrong: a reference counted once too often or too seldom,
@@ -29,7 +29,7 @@
 unsigned char host_ram[ALL][PAGE_SIZE] __attribute__((aligned(4096)));
 struct frame host_frames[ALL];
 uint64_t host_m2p[ALL], max_mfn = FRAMES;
-struct vcpu *host_current;
+__thread struct vcpu *host_current;
 const bool anel_debug = true;
 struct cpu_features host_cpu = { .nx = true, .phys_bits = 46 };
 cpumask_t cpu_online_map = { { 1 } };
