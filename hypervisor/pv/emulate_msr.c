@@ -58,6 +58,24 @@ static bool has_tsc_aux(const struct vcpu *v)
 				   cpu_policy_has(p, XEN_X86_FEATURE_RDPID));
 }
 
+/* Those that say the same to every guest. */
+static int read_fixed_msr(uint32_t msr, uint64_t *val)
+{
+	*val = 0;
+	switch (msr) {
+	case MSR_MISC_ENABLE:
+		*val = (host_cpu.intel ? 1u : 0) | 1u << 11 | 1u << 12;	/* fast strings; BTS, PEBS unavailable */
+		return 0;
+	case MSR_HYPERCALL_PAGE:
+	case MSR_MCG_CAP:
+	case MSR_MCG_STATUS:
+		return 0;
+	case MSR_PLATFORM_ID:
+		return host_cpu.intel ? 0 : -EFAULT;
+	}
+	return -EFAULT;
+}
+
 int pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
 	switch (msr) {
@@ -81,17 +99,6 @@ int pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 	case MSR_TSC:
 		*val = read_tsc();
 		return 0;
-	case MSR_MISC_ENABLE:
-		*val = (host_cpu.intel ? 1u : 0) | 1u << 11 | 1u << 12;	/* fast strings; BTS, PEBS unavailable */
-		return 0;
-	case MSR_HYPERCALL_PAGE:
-	case MSR_MCG_CAP:
-	case MSR_MCG_STATUS:
-		*val = 0;
-		return 0;
-	case MSR_PLATFORM_ID:
-		*val = 0;
-		return host_cpu.intel ? 0 : -EFAULT;
 	case MSR_BIOS_SIGN_ID:
 		return rdmsr_safe(msr, val);
 	case MSR_K8_SYSCFG:
@@ -99,7 +106,7 @@ int pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 	case MSR_AMD_DE_CFG:
 		return read_amd_msr(v, msr, val);
 	}
-	return -EFAULT;
+	return read_fixed_msr(msr, val);
 }
 
 /* The frame that bits 12 and up name becomes a hypercall page; the bits below are its index, of which there is only 0. */
