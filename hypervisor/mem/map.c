@@ -19,6 +19,8 @@ extern uint64_t boot_l3_image[512];
 static uint64_t host_l4[PTES_PER_TABLE] __aligned(PAGE_SIZE);
 static uint64_t vmap_l3[PTES_PER_TABLE] __aligned(PAGE_SIZE);
 
+static bool early_over;		/* all memory that is left is the allocator's */
+
 mfn_t host_root_mfn(void)
 {
 	return MFN(image_to_pa(host_l4) >> PAGE_SHIFT);
@@ -31,8 +33,10 @@ uint64_t host_root_entry(unsigned slot)
 
 void *map_early_zalloc(size_t size)
 {
-	mfn_t m = ram_take(PFN_UP(size), 1, EARLY_LIMIT);
+	mfn_t m;
 
+	BUG_ON(early_over);
+	m = ram_take(PFN_UP(size), 1, EARLY_LIMIT);
 	if (mfn_is_invalid(m))
 		panic("No memory below 4 GiB for the hypervisor's tables");
 	return memset(mfn_to_va(m), 0, PFN_UP(size) << PAGE_SHIFT);
@@ -124,6 +128,7 @@ void map_init(void)
 	map_direct();
 	map_table_for(VMAP_VIRT_START, false);	/* its 1 GiB: later there is no early memory left for it */
 	map_table_for(FRAMETABLE_VIRT, false);
+	map_table_for(VMAP_VIRT_START, false);	/* its first GiB, which is all that vmap.c uses */
 	for (uint64_t m = 0; m < max_mfn; m += 1ull << 26)	/* a table's worth of frame records: 256 GiB */
 		map_table_for(FRAMETABLE_VIRT + m * sizeof(struct frame), false);
 	for (unsigned s = ANEL_FIRST_SLOT; s <= ANEL_LAST_SLOT; s++)
@@ -158,6 +163,7 @@ void map_finish(void)
 	map_image_part(__init_text_end, __init_end, MAP_RW);
 	map_image_part(__bss_start, __bss_end, MAP_RW);
 	boot_l4[l4_index(IMAGE_VIRT_START)] = host_l4[l4_index(IMAGE_VIRT_START)];
+	early_over = true;
 	write_cr3(image_to_pa(host_l4));
 	flush_tlb_local(FLUSH_GLOBAL);
 }

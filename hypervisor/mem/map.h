@@ -2,7 +2,7 @@
 /*
  * The hypervisor's own page tables. All root tables share what hangs below slots 256..271 (but the per-domain one), so the
  * third-level tables are made at boot and never change their place. Private to mem/; vmap_* is what others use.
- * Lock: map_lock for tables that vmap makes on demand; the rest is written at boot or under section_lock.
+ * Locks: the vmap area is written under vmap_lock, the frame table's part under section_lock; the rest at boot only.
  */
 #ifndef MEM_MAP_H
 #define MEM_MAP_H

@@ -120,6 +120,39 @@ static bool set_entry(uint64_t va, uint64_t e)
 	return true;
 }
 
+/* Addresses that nothing maps (any more): usable after the next flush. */
+static void retire(unsigned long page, unsigned long nr)
+{
+	bool many;
+
+	spin_lock(&vmap_lock);
+	for (unsigned long i = page; i < page + nr; i++)
+		set_bit(i, stale);
+	nr_stale += nr;
+	many = nr_stale > STALE_MAX;
+	spin_unlock(&vmap_lock);
+	if (many)
+		purge();
+}
+
+/* Takes away the mappings from page on, up to the first that is not there; how many there were. */
+static unsigned long clear_entries(unsigned long page)
+{
+	unsigned long nr = 0;
+
+	spin_lock(&vmap_lock);
+	for (;; nr++) {
+		void *none = NULL;
+		uint64_t *pte = map_pte((uint64_t)page_va(page + nr), &none);
+
+		if (!pte || !(*pte & PTE_P))
+			break;
+		WRITE_ONCE(*pte, 0);
+	}
+	spin_unlock(&vmap_lock);
+	return nr;
+}
+
 static void *map_run(const mfn_t *mfns, mfn_t first, unsigned long nr, uint64_t flags)
 {
 	unsigned long s, i;
@@ -135,8 +168,8 @@ static void *map_run(const mfn_t *mfns, mfn_t first, unsigned long nr, uint64_t 
 	}
 	for (i = 0; i < nr; i++)
 		if (!set_entry((uint64_t)page_va(s + i), pte_make(mfns ? mfns[i] : MFN(first.n + i), flags))) {
-			if (i)
-				vunmap(page_va(s));	/* the rest is taken for good: no memory even for a table */
+			clear_entries(s);
+			retire(s, nr + 1);
 			return NULL;
 		}
 	return page_va(s);
@@ -161,24 +194,7 @@ void *vmap_range(paddr_t pa, size_t size, uint64_t flags)
 void vunmap(void *va)
 {
 	unsigned long page = ((uint64_t)va - VMAP_VIRT_START) >> PAGE_SHIFT;
-	bool many;
 
 	BUG_ON((uint64_t)va < VMAP_VIRT_START || page >= VMAP_PAGES);
-	spin_lock(&vmap_lock);
-	for (;; page++) {
-		void *none = NULL;
-		uint64_t *pte = map_pte((uint64_t)page_va(page), &none);
-		bool was = pte && (*pte & PTE_P);
-
-		if (was)
-			WRITE_ONCE(*pte, 0);
-		set_bit(page, stale);
-		nr_stale++;
-		if (!was)	/* that was the guard */
-			break;
-	}
-	many = nr_stale > STALE_MAX;
-	spin_unlock(&vmap_lock);
-	if (many)
-		purge();
+	retire(page, clear_entries(page) + 1);	/* with the guard */
 }
