@@ -2,8 +2,9 @@
 /*
  * What a domain has of memory: counts, claims, and where its frames lie.
  *
- * Frames are not linked: a domain counts its frames per section of the frame table (128 MiB), and whoever wants them all looks
- * through the blocks of those sections that have had any. A domain with at least one frame, its heap pages included, holds a reference on itself.
+ * Frames are not linked: a domain counts its frames per section of the frame table (128 MiB), and whoever wants
+ * them all looks through the blocks of those sections that have had any. A domain with at least one frame, its
+ * heap pages included, holds a reference on itself.
  *
  * Locks: page_lock of the domain, then claim_lock. Neither is taken in interrupt context.
  */
