@@ -21,26 +21,13 @@ int pv_mmio_set_readonly(mfn_t first, unsigned long nr)
 
 bool pv_mmio_is_readonly(mfn_t m) { return pv_mmio_ro && rangeset_contains(pv_mmio_ro, m.n, m.n); }
 
-static bool owns_devices(const struct domain *d)
+bool pv_owns_devices(const struct domain *d)
 {
-	return (d->io_mem && rangeset_overlaps(d->io_mem, 0, ~0ul)) || (d->io_ports && rangeset_overlaps(d->io_ports, 0, ~0ul));
+	return d->is_hardware || (d->io_mem && rangeset_overlaps(d->io_mem, 0, ~0ul)) ||
+	       (d->io_ports && rangeset_overlaps(d->io_ports, 0, ~0ul));
 }
 
 /* --- L1 --- */
-
-int pv_l1e_adjust(uint64_t *e, const struct domain *d)
-{
-	uint64_t x = *e;
-
-	if ((x & PTE_GRANT) || ((x & PTE_NX) && !host_cpu.nx))
-		return -EINVAL;
-	if (unlikely(x & PTE_CACHE) && !d->is_hardware && !owns_devices(d))
-		return -EINVAL;
-	if (!(x & PTE_U))
-		x |= PTE_U | PTE_GUEST_KERNEL;
-	*e = x & ~PTE_G;
-	return 0;
-}
 
 static int l1e_get_io(uint64_t *e, struct domain *d, struct domain *frame_owner)
 {

@@ -2,7 +2,6 @@
 /* mmuext_op (xen/xen.h, struct mmuext_op): pins, roots, flushes, the LDT, whole pages. A table of sub-operations. */
 #include "pv/mm_priv.h"
 #include "gmem/guest_access.h"
-#include "lib/rangeset.h"
 #include "lib/string.h"
 #include "x86/cpu.h"
 #include "x86/traps.h"
@@ -150,15 +149,9 @@ static int ext_invlpg_all(const struct ext *x)
 	return 0;
 }
 
-static bool may_flush_cache(const struct domain *d)
-{
-	return d->is_hardware || (d->io_mem && rangeset_overlaps(d->io_mem, 0, ~0ul)) ||
-	       (d->io_ports && rangeset_overlaps(d->io_ports, 0, ~0ul));
-}
-
 static int ext_flush_cache(const struct ext *x)
 {
-	if (!may_flush_cache(current->domain))
+	if (!pv_owns_devices(current->domain))
 		return -EACCES;
 	wbinvd(NULL);
 	return 0;
@@ -166,7 +159,7 @@ static int ext_flush_cache(const struct ext *x)
 
 static int ext_flush_cache_global(const struct ext *x)
 {
-	if (!may_flush_cache(current->domain))
+	if (!pv_owns_devices(current->domain))
 		return -EACCES;
 	on_selected_cpus(&cpu_online_map, wbinvd, NULL, true);
 	return 0;

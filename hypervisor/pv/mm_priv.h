@@ -9,6 +9,7 @@
 #define PV_MM_PRIV_H
 #include "pv/mm.h"
 #include "mem/section.h"
+#include "x86/cpu.h"
 
 #define PTE_GUEST_KERNEL (1ull << 52)	/* the guest wrote the entry without U: its kernel's, which runs in ring 3 too */
 #define PTE_CACHE	(PTE_PAT | PTE_PCD | PTE_PWT)
@@ -39,7 +40,22 @@ struct frame *pv_upper_frame(uint64_t e, const struct frame *self);
 #define L1E_FREE_BITS	(PTE_A | PTE_D | PTE_AVAIL | PTE_NX | PTE_U | PTE_G | (0x3ffull << 52))
 #define UPPER_FREE_BITS	(PTE_A | PTE_D | PTE_AVAIL | PTE_NX | PTE_U | PTE_W | (0x7ffull << 52))
 /* The entry with the bits that the hardware is to see; -EINVAL: it has bits that d may not set. */
-int pv_l1e_adjust(uint64_t *e, const struct domain *d);
+bool pv_owns_devices(const struct domain *d);
+static inline int pv_l1e_adjust(uint64_t *e, const struct domain *d)
+{
+	uint64_t x = *e;
+
+	if (unlikely(x & (PTE_GRANT | PTE_CACHE | PTE_NX))) {
+		if ((x & PTE_GRANT) || ((x & PTE_NX) && !host_cpu.nx))
+			return -EINVAL;
+		if ((x & PTE_CACHE) && !pv_owns_devices(d))
+			return -EINVAL;
+	}
+	if (!(x & PTE_U))
+		x |= PTE_U | PTE_GUEST_KERNEL;
+	*e = x & ~PTE_G;
+	return 0;
+}
 int pv_upper_adjust(uint64_t *e);
 
 /* mm_types.c. Locks a table for changes of its entries: false if f is no validated table. *type is set. */

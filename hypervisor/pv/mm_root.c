@@ -121,7 +121,7 @@ struct domain *pv_frame_owner(domid_t id, int *err)
 static bool walk_step(uint64_t **table, unsigned idx, uint64_t *e)
 {
 	*e = READ_ONCE((*table)[idx]);
-	if (!(*e & PTE_P) || !mfn_valid(pte_mfn(*e)))
+	if (!(*e & PTE_P) || !mfn_counted(pte_mfn(*e)))
 		return false;
 	*table = mfn_to_va(pte_mfn(*e));
 	return true;

@@ -184,59 +184,70 @@ void pv_done_out(uint32_t *guest, uint32_t done)
 	(void)lost;
 }
 
-/* 'l1' is the L1 table of the last update, locked and referenced: requests tend to come in runs for one table. */
-struct mmu_batch { struct domain *table_owner, *frame_owner; struct frame *l1; };
+/*
+ * 'frame' is what the last request wrote to, with a page reference: requests tend to come in runs for one table. An L1 table is
+ * locked; any other frame is held as writable ('plain'), for there the guest may write what it likes.
+ */
+struct mmu_batch { struct domain *table_owner, *frame_owner; struct frame *frame; bool plain; };
 
 static void batch_close(struct mmu_batch *b)
 {
-	if (!b->l1)
+	if (!b->frame)
 		return;
-	pv_table_unlock(b->l1);
-	frame_put(b->l1);
-	b->l1 = NULL;
+	if (b->plain)
+		pv_type_put(b->frame);
+	else
+		pv_table_unlock(b->frame);
+	frame_put(b->frame);
+	b->frame = NULL;
 }
 
-/* Of a frame that is no table the guest may write what it likes. */
-static int plain_store(struct frame *f, unsigned idx, uint64_t val, struct domain *d)
+/* Makes the frame of the request the batch's, or does the request, to an upper table, and sets *done. */
+static int batch_open(const struct mmu_update *req, struct mmu_batch *b, struct pt_update *u, bool *done)
 {
-	if (!pv_get_writable(f, d))
+	struct frame *f = pv_frame_get(MFN(req->ptr >> PAGE_SHIFT), b->table_owner);
+	uint64_t type;
+	int rc = 0;
+
+	if (!f)
 		return -EINVAL;
-	WRITE_ONCE(((uint64_t *)frame_va(f))[idx], val);
-	pv_type_put(f);
-	return 0;
+	b->plain = !pv_table_lock(f, &type);
+	if (b->plain ? pv_get_writable(f, b->table_owner) : type == FTYPE_L1) {
+		b->frame = f;
+		return 0;
+	}
+	if (b->plain) {
+		rc = -EINVAL;
+	} else {
+		pv_table_unlock(f);
+		rc = pv_table_update(f, (req->ptr & ~PAGE_MASK) >> 3, req->val, u);
+		*done = true;
+	}
+	frame_put(f);
+	return rc == -ENOENT ? -EINVAL : rc;
 }
 
 static int update_entry(const struct mmu_update *req, struct mmu_batch *b)
 {
 	struct pt_update u = { .d = b->table_owner, .frame_owner = b->frame_owner };
-	mfn_t table = MFN(req->ptr >> PAGE_SHIFT);
 	unsigned idx = (req->ptr & ~PAGE_MASK) >> 3;
-	uint64_t type;
-	struct frame *f;
-	int rc;
 
 	u.how = (req->ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD ? PT_KEEP_AD : PT_SET;
 	if (unlikely(req->ptr & 4))
 		return -EINVAL;
-	if (b->l1 && frame_mfn(b->l1).n == table.n)
-		return l1_update_locked(b->l1, idx, req->val, &u);
-	batch_close(b);
-	f = pv_frame_get(table, b->table_owner);
-	if (!f)
-		return -EINVAL;
-	if (!pv_table_lock(f, &type)) {
-		rc = plain_store(f, idx, req->val, b->table_owner);
-	} else if (type == FTYPE_L1) {
-		b->l1 = f;
-		return l1_update_locked(f, idx, req->val, &u);
-	} else {
-		pv_table_unlock(f);
-		rc = pv_table_update(f, idx, req->val, &u);
-		if (rc == -ENOENT)
-			rc = -EINVAL;	/* it was a table a moment ago */
+	if (!b->frame || frame_mfn(b->frame).n != req->ptr >> PAGE_SHIFT) {
+		bool done = false;
+		int rc;
+
+		batch_close(b);
+		rc = batch_open(req, b, &u, &done);
+		if (rc || done)
+			return rc;
 	}
-	frame_put(f);
-	return rc;
+	if (!b->plain)
+		return l1_update_locked(b->frame, idx, req->val, &u);
+	WRITE_ONCE(((uint64_t *)frame_va(b->frame))[idx], req->val);
+	return 0;
 }
 
 static int update_m2p(const struct mmu_update *req, const struct mmu_batch *b)
@@ -316,7 +327,7 @@ long hc_mmu_update(struct hypercall *h)
 	const struct mmu_update *req = (const void *)h->a[0];
 	uint32_t count = h->a[1], done = 0, before = 0;
 	uint32_t *guest_done = (void *)h->a[2];
-	struct mmu_batch b = { .l1 = NULL };
+	struct mmu_batch b = { .frame = NULL };
 	int rc;
 
 	if (pv_settle_old(current))
