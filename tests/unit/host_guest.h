@@ -5,6 +5,9 @@
  */
 #ifndef HOST_GUEST_H
 #define HOST_GUEST_H
+/* A thread that waits for a lock lets the others run: there may be fewer CPUs than threads, and locks go in order. */
+extern int sched_yield(void);
+#define __builtin_ia32_pause() sched_yield()
 #include "x86/layout.h"
 #include "x86/current.h"
 #include "mem/frame.h"
@@ -12,7 +15,7 @@
 extern unsigned char host_ram[][PAGE_SIZE];
 extern struct frame host_frames[];
 extern uint64_t host_m2p[];
-extern struct vcpu *host_current;
+extern __thread struct vcpu *host_current;	/* of this thread, which plays a CPU */
 bool host_preempt(void);
 
 #undef frame_table

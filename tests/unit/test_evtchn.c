@@ -30,7 +30,7 @@
 unsigned char host_ram[FRAMES][PAGE_SIZE] __attribute__((aligned(4096)));
 struct frame host_frames[FRAMES];
 uint64_t host_m2p[FRAMES], max_mfn = FRAMES;
-struct vcpu *host_current;
+__thread struct vcpu *host_current;
 const bool anel_debug = true;
 const struct notify_ops *notify;
 struct domain *dom0;

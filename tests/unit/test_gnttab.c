@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <pthread.h>
 #include <cmocka.h>
 
 #include "hypercall/gnttab_entry.h"
@@ -31,18 +32,20 @@
 unsigned char host_ram[FRAMES][PAGE_SIZE] __attribute__((aligned(4096)));
 struct frame host_frames[FRAMES];
 uint64_t host_m2p[FRAMES], max_mfn = FRAMES;
-struct vcpu *host_current;
+__thread struct vcpu *host_current;
 const bool anel_debug = true;
 
 static struct domain doms[DOMAINS];
 static struct vcpu vcpus[DOMAINS];
 static bool heap_used[HEAP_PAGES];
 static uint64_t slot[DOMAINS][SLOTS];	/* mfn + 1 that a grant mapping put there */
-static unsigned flushes, preempt_rate;
+static unsigned flushes, preempt_rate;	/* one of so many questions is answered yes; 0: never */
 
 /* --- what the files under test need of the rest --- */
 
-bool host_preempt(void) { return preempt_rate && rand() % preempt_rate == 0; }
+static __thread unsigned seed = 1;
+static unsigned dice(unsigned n) { return rand_r(&seed) % n; }
+bool host_preempt(void) { return preempt_rate && dice(preempt_rate) == 0; }
 void printk(const char *fmt, ...) { (void)fmt; }
 void panic(const char *fmt, ...) { (void)fmt; abort(); }
 void *heap_alloc(size_t n) { return malloc(n); }
@@ -84,9 +87,9 @@ bool mfn_valid(mfn_t m) { return m.n && m.n < FRAMES; }
 void m2p_set(mfn_t m, uint64_t gfn) { host_m2p[m.n] = gfn; }
 bool frame_get(struct frame *f, domid_t owner)
 {
-	if (!(f->count & FRAME_ALLOCATED) || frame_owner(f) != owner || !frame_refs(f))
+	if (!(READ_ONCE(f->count) & FRAME_ALLOCATED) || frame_owner(f) != owner || !frame_refs(f))
 		return false;
-	f->count++;
+	__atomic_fetch_add(&f->count, 1, __ATOMIC_SEQ_CST);
 	return true;
 }
 bool frame_get_any(struct frame *f, domid_t *owner)
@@ -96,8 +99,9 @@ bool frame_get_any(struct frame *f, domid_t *owner)
 }
 void frame_put(struct frame *f)
 {
-	assert_true(frame_refs(f) > 1);
-	f->count--;
+	uint64_t was = __atomic_fetch_sub(&f->count, 1, __ATOMIC_SEQ_CST);
+
+	assert_true((was & FRAME_REF_MASK) > 1);
 }
 void share_heap_page(void *va, struct domain *d, bool writable)
 {
@@ -108,30 +112,27 @@ int pv_type_get(struct frame *f, uint64_t type, struct domain *d, bool preemptib
 {
 	if (f->type & FTYPE_MASK)
 		return -EBUSY;	/* a page table of its owner, say */
-	f->type++;
+	__atomic_fetch_add(&f->type, 1, __ATOMIC_SEQ_CST);
 	return 0;
 }
 void pv_type_put(struct frame *f)
 {
-	assert_true(f->type & FTYPE_COUNT_MASK);
-	f->type--;
+	assert_true(__atomic_fetch_sub(&f->type, 1, __ATOMIC_SEQ_CST) & FTYPE_COUNT_MASK);
 }
 int pv_grant_map(uint64_t addr, mfn_t mfn, unsigned flags, unsigned cache)
 {
 	unsigned n = addr / 8 - 1;
 
-	if (n >= SLOTS)
+	if (n >= SLOTS || cmpxchg(&slot[host_current->domain->id][n], 0, mfn.n + 1))
 		return GNTST_general_error;
-	slot[host_current->domain->id][n] = mfn.n + 1;
 	return GNTST_okay;
 }
 int pv_grant_unmap(uint64_t addr, mfn_t mfn, unsigned flags, uint64_t new_addr)
 {
 	unsigned n = addr / 8 - 1;
 
-	if (n >= SLOTS || slot[host_current->domain->id][n] != mfn.n + 1)
+	if (n >= SLOTS || cmpxchg(&slot[host_current->domain->id][n], mfn.n + 1, 0) != mfn.n + 1)
 		return GNTST_general_error;
-	slot[host_current->domain->id][n] = 0;
 	return GNTST_okay;
 }
 int domain_steal_frame(struct domain *d, struct frame *f)
@@ -546,6 +547,85 @@ static void anything(void **state)
 	}
 }
 
+/* vCPUs of one mapper that get in each other's way, one that copies, and a granter that changes what it granted. */
+enum { RACE_STEPS = 60000, RACE_REFS = 6 };
+
+static void *race_mapper(void *arg)
+{
+	seed = (uintptr_t)arg;
+	become(0);
+	for (unsigned i = 0; i < RACE_STEPS; i++) {
+		unsigned where = 1 + dice(SLOTS), flags = GNTMAP_host_map | (dice(2) ? GNTMAP_readonly : 0) |
+							  (dice(4) ? 0 : GNTMAP_device_map);
+		struct gnttab_map_grant_ref m = { .host_addr = where * 8, .flags = flags, .ref = 8 + dice(RACE_REFS), .dom = 1 };
+		struct gnttab_unmap_grant_ref u = { .host_addr = where * 8, .handle = dice(40) };
+
+		if (dice(2))
+			op(GNTTABOP_map_grant_ref, &m, 1);
+		if (dice(2))
+			u.dev_bus_addr = (uint64_t)page_of(1, dice(PAGES)) << PAGE_SHIFT;
+		op(GNTTABOP_unmap_grant_ref, &u, 1);
+	}
+	return NULL;
+}
+
+static void *race_copier(void *arg)
+{
+	seed = (uintptr_t)arg;
+	become(2);
+	for (unsigned i = 0; i < RACE_STEPS; i++) {
+		struct gnttab_copy c = {
+			.source = { .u.ref = 8 + dice(RACE_REFS), .domid = 1 }, .len = 16, .flags = GNTCOPY_source_gref,
+			.dest = { .u.gmfn = page_of(2, 0), .domid = DOMID_SELF },
+		};
+
+		op(GNTTABOP_copy, &c, 1);
+	}
+	return NULL;
+}
+
+static void *race_granter(void *arg)
+{
+	seed = (uintptr_t)arg;
+	become(1);
+	for (unsigned i = 0; i < RACE_STEPS; i++) {
+		grant_ref_t ref = 8 + dice(RACE_REFS);
+		struct gnttab_swap_grant_ref sw = { .ref_a = ref, .ref_b = 8 + dice(RACE_REFS) };
+		grant_entry_v1_t *e = v1(1, ref);
+
+		/* As a guest would: not while it is in use, if it keeps the rules. This one does so half of the time. */
+		if (dice(2) && READ_ONCE(e->flags) & (GTF_reading | GTF_writing))
+			continue;
+		WRITE_ONCE(e->domid, dice(3) ? 0 : 2);
+		WRITE_ONCE(e->frame, page_of(1, dice(PAGES)));
+		__atomic_fetch_or(&e->flags, GTF_permit_access, __ATOMIC_SEQ_CST);
+		if (dice(8) == 0)
+			op(GNTTABOP_swap_grant_ref, &sw, 1);
+	}
+	return NULL;
+}
+
+static void many_cpus(void **state)
+{
+	void *(*const role[])(void *) = { race_mapper, race_mapper, race_copier, race_granter };
+	pthread_t cpu[ARRAY_SIZE(role)];
+	unsigned mapped = 0;
+
+	preempt_rate = 50;
+	for (unsigned i = 0; i < ARRAY_SIZE(role); i++)
+		pthread_create(&cpu[i], NULL, role[i], (void *)(uintptr_t)(i + 1));
+	for (unsigned i = 0; i < ARRAY_SIZE(role); i++)
+		pthread_join(cpu[i], NULL);
+	become(0);
+	for (grant_handle_t h = 0; h < gt_of(0)->nr_handles; h++) {
+		const struct maptrack *m = &gt_of(0)->maptrack[h / MAPTRACK_CHUNK][h % MAPTRACK_CHUNK];
+
+		assert_int_equal(m->in_flight, 0);
+		mapped += (m->flags & (GNTMAP_host_map | GNTMAP_device_map)) != 0;
+	}
+	assert_int_equal(mapped, gt_of(0)->nr_mapped);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -559,6 +639,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(transfers, setup, teardown),
 		cmocka_unit_test_setup_teardown(resources, setup, teardown),
 		cmocka_unit_test_setup_teardown(anything, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_cpus, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

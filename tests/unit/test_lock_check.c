@@ -17,7 +17,7 @@
 unsigned char host_ram[1][PAGE_SIZE];
 struct frame host_frames[1];
 uint64_t host_m2p[1];
-struct vcpu *host_current;
+__thread struct vcpu *host_current;
 bool host_preempt(void) { return false; }
 
 static char said[512];
