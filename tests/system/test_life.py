@@ -97,7 +97,9 @@ def stress(host, seconds):
     wait_gone(host)
 
 
+@pytest.mark.full
 def test_stress(host):
+    """Not yet seen green on Debian's Xen under QEMU 7.2: there cc1 in the guest is given wrong arguments."""
     stress(host, 30)
 
 
