@@ -67,12 +67,17 @@ void cap_park(struct sched_vcpu *s, s_time_t t)
 {
 	struct sched_domain *sd = domain_of(s);
 	int64_t periods;
+	bool first;
 
 	spin_lock(&sd->cap_lock);
 	s->e.place = PLACE_PARKED;
+	first = list_empty(&sd->parked);
 	list_add_tail(&s->parked, &sd->parked);
+	if (!first)	/* the timer is set: who was first there saw to it */
+		goto out;
 	periods = sd->cap && sd->budget < 0 ? -sd->budget / quota(sd) : 0;
 	timer_set(&sd->refill, sd->cap ? sd->period_end + periods * CAP_PERIOD : t);
+out:
 	spin_unlock(&sd->cap_lock);
 }
 
