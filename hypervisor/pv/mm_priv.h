@@ -33,7 +33,8 @@ static inline bool slot_is_guests(unsigned slot) { return slot < ANEL_FIRST_SLOT
 int pv_l1e_get(uint64_t *e, struct domain *d, struct domain *frame_owner);
 void pv_l1e_put(uint64_t e, struct domain *d);
 int pv_upper_get(uint64_t *e, uint64_t table_type, struct frame *self, struct domain *d, bool preemptible);
-int pv_upper_put(uint64_t e, uint64_t table_type, struct frame *self, bool preemptible);	/* -EAGAIN_HYPERCALL: as pv_type_put_preemptible */
+/* -EAGAIN_HYPERCALL: as pv_type_put_preemptible */
+int pv_upper_put(uint64_t e, uint64_t table_type, struct frame *self, bool preemptible);
 /* The frame that a present upper entry links, or NULL. */
 struct frame *pv_upper_frame(uint64_t e, const struct frame *self);
 /* Bits that may change in an L1 entry (in an upper one) without any reference changing. */

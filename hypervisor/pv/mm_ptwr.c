@@ -86,7 +86,8 @@ static bool alu(unsigned op, uint64_t old, uint64_t src, const struct insn *i, s
 }
 
 /* op: 1 bts, 2 btr, 3 btc */
-static bool bit_op(unsigned op, uint64_t old, uint64_t bit, const struct insn *i, const struct cpu_user_regs *regs, struct effect *e)
+static bool bit_op(unsigned op, uint64_t old, uint64_t bit, const struct insn *i, const struct cpu_user_regs *regs,
+		   struct effect *e)
 {
 	uint64_t m = 1ull << (bit & (8 * i->bytes - 1));
 
@@ -128,27 +129,28 @@ static bool effect_two_byte(const struct insn *i, const struct cpu_user_regs *re
 	return false;
 }
 
-static bool effect_one_byte(const struct insn *i, const struct cpu_user_regs *regs, uint64_t old, uint64_t source, struct effect *e)
+static bool effect_one_byte(const struct insn *i, const struct cpu_user_regs *regs, uint64_t old, uint64_t source,
+			    struct effect *e)
 {
 	switch (i->opcode) {
-	case 0x00: case 0x01: case 0x08: case 0x09: case 0x20: case 0x21: case 0x28: case 0x29: case 0x30: case 0x31:
+	case 0x00 ... 0x01: case 0x08 ... 0x09: case 0x20 ... 0x21: case 0x28 ... 0x29: case 0x30 ... 0x31:
 		return alu(i->opcode >> 3, old, insn_reg_read(regs, i->reg, i), i, e);
-	case 0x80: case 0x81: case 0x83:
+	case 0x80 ... 0x81: case 0x83:
 		return alu((i->modrm >> 3) & 7, old, i->imm, i, e);
-	case 0x86: case 0x87:
+	case 0x86 ... 0x87:
 		e->to_reg = i->reg;
 		e->reg_val = old;
 		/* fall through */
-	case 0x88: case 0x89:
+	case 0x88 ... 0x89:
 		e->val = insn_reg_read(regs, i->reg, i);
 		return true;
-	case 0xc6: case 0xc7:
+	case 0xc6 ... 0xc7:
 		e->val = i->imm;
 		return !(i->modrm & 0x38);
-	case 0xa2: case 0xa3: case 0xaa: case 0xab:
+	case 0xa2 ... 0xa3: case 0xaa ... 0xab:
 		e->val = insn_reg_read(regs, 0, i);
 		return true;
-	case 0xa4: case 0xa5:
+	case 0xa4 ... 0xa5:
 		e->val = source;
 		return true;
 	}
