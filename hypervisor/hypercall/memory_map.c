@@ -31,7 +31,9 @@ long memory_machphys_mfn_list(struct hypercall *h, void *arg, unsigned long star
 long memory_machphys_mapping(struct hypercall *h, void *arg, unsigned long start)
 {
 	struct xen_machphys_mapping m = {
-		.v_start = M2P_VIRT_START, .v_end = M2P_VIRT_END, .max_mfn = max_mfn - 1,
+		.v_start = M2P_VIRT_START, .v_end = M2P_VIRT_END,
+		/* How much memory the machine has is dom0's to know; others get what the table could hold. */
+		.max_mfn = (current->domain->is_hardware ? max_mfn : (M2P_VIRT_END - M2P_VIRT_START) / 8) - 1,
 	};
 
 	return guest_copy_out(arg, &m, sizeof(m)) ? -EFAULT : 0;

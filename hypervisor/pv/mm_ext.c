@@ -160,7 +160,7 @@ static int ext_flush_cache(const struct ext *x)
 static int ext_flush_cache_global(const struct ext *x)
 {
 	if (!pv_owns_devices(current->domain))
-		return -EACCES;
+		return -EINVAL;
 	on_selected_cpus(&cpu_online_map, wbinvd, NULL, true);
 	return 0;
 }
