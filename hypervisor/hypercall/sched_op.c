@@ -94,7 +94,7 @@ static void watchdog_expired(void *arg)
 {
 	struct watchdog *w = arg;
 
-	printk(LOG_WARN "d%u: watchdog expired\n", w->all->d->id);
+	printk(LOG_WARN "Watchdog timer fired for domain %u\n", w->all->d->id);
 	domain_shutdown(w->all->d, SHUTDOWN_watchdog);
 }
 

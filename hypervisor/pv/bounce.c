@@ -180,10 +180,10 @@ __hot int pv_deliver_pending(struct cpu_user_regs *regs)
 	v->mce_pending = false;
 	if (v->nmi_pending && !v->in_nmi) {
 		v->nmi_pending = false;
-		if (v->pv->nmi_callback_eip) {
+		if (v->pv->trap_table[TRAP_NMI].address) {
 			v->in_nmi = 1;
 			regs->entry_vector = TRAP_NMI;
-			pv_bounce(regs, v->pv->nmi_callback_eip, TBF_INTERRUPT, 0);
+			pv_bounce(regs, v->pv->trap_table[TRAP_NMI].address, TBF_INTERRUPT, 0);
 			return 1;
 		}
 	}

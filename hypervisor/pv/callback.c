@@ -59,13 +59,14 @@ long hc_set_callbacks(struct hypercall *h)
 	return 0;
 }
 
+/* The callback and the trap table's entry 2 are one: Linux uses the table alone. */
 int pv_register_nmi(uint64_t eip)
 {
 	struct vcpu *v = current;
 
 	if (!handler_ok(eip))
 		return -EINVAL;
-	v->pv->nmi_callback_eip = eip;
+	v->pv->trap_table[TRAP_NMI] = (struct trap_info){ .vector = TRAP_NMI, .flags = 4, .cs = GUEST_CS64, .address = eip };
 	return 0;
 }
 
@@ -114,7 +115,7 @@ static long callback_unregister(uint16_t type)
 	case CALLBACKTYPE_sysenter:
 		return -EINVAL;		/* for good, once registered */
 	case CALLBACKTYPE_nmi:
-		pv->nmi_callback_eip = 0;
+		pv->trap_table[TRAP_NMI].address = 0;
 		return 0;
 	}
 	return -ENOSYS;
@@ -151,7 +152,7 @@ long hc_nmi_op(struct hypercall *h)
 			return -EFAULT;
 		return pv_register_nmi(cb.handler_address);
 	case XENNMI_unregister_callback:
-		current->pv->nmi_callback_eip = 0;
+		current->pv->trap_table[TRAP_NMI].address = 0;
 		return 0;
 	}
 	return -ENOSYS;

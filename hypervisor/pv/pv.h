@@ -36,7 +36,7 @@ struct pv_vcpu {
 	uint64_t gdt_mfn[GDT_GUEST_FRAMES]; unsigned gdt_ents;	/* each frame holds a FTYPE_SEGDESC reference */
 	uint64_t ldt_base; unsigned ldt_ents;	/* mapped on first use: shadow window after the GDT's */
 	unsigned shadow_ldt_count; spinlock_t shadow_ldt_lock;
-	uint64_t failsafe_callback_eip, sysenter_callback_eip, syscall32_callback_eip, nmi_callback_eip;
+	uint64_t failsafe_callback_eip, sysenter_callback_eip, syscall32_callback_eip;
 	uint16_t sysenter_callback_cs, syscall32_callback_cs;
 	uint64_t fs_base, gs_base_kernel, gs_base_user;	/* while not on a CPU */
 	uint64_t cr0_guest, cr4_guest;	/* what the guest believes */

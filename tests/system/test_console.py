@@ -56,7 +56,7 @@ def test_panic(boot):
     """A panic shows registers, a trace with names, and reboots."""
     m = boot()
     m.type("\x01\x01\x01C")
-    m.wait_log(r"rip[ =:]+[0-9a-f]+", 60)
+    m.wait_log(r"RIP: +e008:\[<[0-9a-f]{16}>\]", 60)
     m.wait_log(r"\+0x[0-9a-f]+/0x[0-9a-f]+", 60)
     assert m.wait_exit(90) == 0
 
@@ -64,7 +64,7 @@ def test_panic(boot):
 def test_hypervisor_watchdog_for_dom0(boot):
     """SCHEDOP_watchdog: a dom0 that stops feeding it is rebooted."""
     m = boot()
-    m.run("modprobe xen_wdt timeout=5; exec 3>/dev/watchdog; echo 1 >&3; sleep 6; echo 1 >&3", 30)
+    m.run("modprobe xen_wdt timeout=5; (exec 3>/dev/watchdog; echo 1 >&3; sleep 1000) >/dev/null 2>&1 &", 30)
     m.wait_log(r"(?i)watchdog.*fired.*domain 0", 90)
     assert m.wait_exit(60) == 0
 
