@@ -634,22 +634,8 @@ static const struct notify_ops evtchn_notify = {
 	.port_send = send_from,
 };
 
-static void console_input_event(void)
-{
-	if (dom0)
-		virq_global(dom0, VIRQ_CONSOLE);
-}
-
-static void console_ring_event(void)
-{
-	if (dom0)
-		virq_global(dom0, VIRQ_CON_RING);
-}
-
 void evtchn_init(void)
 {
 	notify = &evtchn_notify;
-	console_input_notify = console_input_event;
-	console_ring_notify = console_ring_event;
 	keyhandler_register('e', key_evtchn, "dump evtchn info");
 }

@@ -9,7 +9,7 @@
  *
  * Locks: event_lock of a domain protects every change of a channel's state and binding, the array of
  * buckets and the ABI's switch. Two of them are taken in order of address. Not for interrupt context. It is
- * taken before the queue locks of evtchn_fifo.c, pt_lock and the locks of hypercall/pirq.c.
+ * taken before the queue locks of evtchn_fifo.c, a page table's FTYPE_BUSY and the locks of hypercall/pirq.c.
  */
 #ifndef HYPERCALL_EVTCHN_PRIV_H
 #define HYPERCALL_EVTCHN_PRIV_H

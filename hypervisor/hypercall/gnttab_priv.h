@@ -12,7 +12,7 @@
  * change it at any time.
  *
  * Locks: grant_table.lock covers the table's size and version, and the active entries; maptrack_lock the
- * handles. Neither is held while the other, pt_lock, or another domain's is taken. Not for interrupt
+ * handles. Neither is held while the other, a page table's FTYPE_BUSY, or another domain's is taken. Not for interrupt
  * context.
  */
 #ifndef HYPERCALL_GNTTAB_PRIV_H

@@ -26,7 +26,6 @@ static int pv_domain_create(struct domain *d)
 	d->pv = new_object(struct pv_domain);
 	if (!d->pv)
 		return -ENOMEM;
-	spin_lock_init(&d->pv->pt_lock);
 	rc = pv_perdomain_create(d);
 	if (rc) {
 		heap_free(d->pv);

@@ -7,7 +7,7 @@
  * taken, and taken apart when the last goes. Each present entry holds one page reference and, where it is writable or a
  * lower table, one type reference on what it maps. Root tables carry the hypervisor's slots.
  * Grant mappings' entries carry PTE_GRANT and hold nothing: the grant's own handle does (hypercall/gnttab*.c).
- * Locks: pt_lock of the domain for writes to its tables; types change by cmpxchg with FTYPE_BUSY as the lock of one frame.
+ * Locks: FTYPE_BUSY is the lock of one frame, held while its type changes and while a table is written; taken downwards only.
  */
 #ifndef PV_MM_H
 #define PV_MM_H

@@ -50,7 +50,6 @@ struct pv_vcpu {
 struct pv_domain {
 	mfn_t perdomain_l3;		/* linked at PERDOMAIN_SLOT of each root of the domain */
 	void *perdomain_tables;		/* pv/perdomain.c */
-	spinlock_t pt_lock;		/* writes to the domain's page tables, and type changes of its frames */
 	uint64_t relinquish_cursor; unsigned relinquish_step;
 };
 
