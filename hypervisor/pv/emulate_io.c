@@ -80,7 +80,7 @@ static void guest_out(struct vcpu *v, uint16_t port, unsigned size, uint32_t val
 		uint32_t a = v->pv->cf8;
 
 		if (v->domain->is_hardware && (a & 0x80000000u))
-			pci_write(0, a >> 16, a >> 8, (a & 0xfc) | ((a >> 16) & 0xf00) | (port & 3), size, val);
+			pci_write_hardware_domain(0, a >> 16, a >> 8, (a & 0xfc) | ((a >> 16) & 0xf00) | (port & 3), size, val);
 		return;
 	}
 	if (rangeset_contains(v->domain->io_ports, port, port + size - 1))

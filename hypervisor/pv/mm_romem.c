@@ -47,7 +47,7 @@ bool pv_ro_mmio_fault(struct vcpu *v, uint64_t addr, struct cpu_user_regs *regs)
 		if (!store_compute(&s, regs, old, &val, &write))
 			return false;
 		if (write)
-			pci_write(seg, bus, devfn, reg, s.insn.bytes, val);
+			pci_write_hardware_domain(seg, bus, devfn, reg, s.insn.bytes, val);
 	} else if (!store_compute(&s, regs, old, &val, &write)) {
 		return false;
 	}

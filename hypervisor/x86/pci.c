@@ -8,12 +8,14 @@
 #include "x86/acpi.h"
 #include "x86/hooks.h"
 #include "x86/io.h"
+#include "x86/quirks.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 
 #define CONFIG_ADDRESS	0xcf8
 #define CONFIG_DATA	0xcfc
 #define BUS_SHIFT	20
+#define PCI_HEADER	0x40	/* below: command register, BARs, bridge windows */
 
 uint32_t pci_cf8_shadow;
 
@@ -135,6 +137,15 @@ void pci_write(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned 
 			mmio_write(page + reg, size, val);
 	}
 	spin_unlock_irqrestore(&pci_lock, flags);
+}
+
+void pci_write_hardware_domain(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned size, uint32_t val)
+{
+	bool held = reg < PCI_HEADER && quirk_hold_others();
+
+	pci_write(seg, bus, devfn, reg, size, val);
+	if (held)
+		quirk_release_others();
 }
 
 /* dom0 reports a device (PHYSDEVOP_pci_device_add, manage_pci_add). -ENODEV: nothing answers there. */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "x86/quirks.h"
 #include "x86/cpu.h"
+#include "x86/io.h"
 #include "x86/page.h"
 #include "lib/panic.h"
+#include "lib/spinlock.h"
 
 #define CR4_SMAP (1ul << 21)
 
@@ -20,4 +22,47 @@ bool quirk_smap_ring3(uint32_t error_code)
 	host_cr4 &= ~CR4_SMAP;
 	on_selected_cpus(&cpu_online_map, clear_smap, NULL, true);
 	return true;
+}
+
+static DEFINE_SPINLOCK(still_lock);	/* one holder at a time; waited for with interrupts on */
+static uint32_t still;	/* counts begins and ends: odd while the others are held */
+
+static void hold_still(void *unused)
+{
+	uint32_t s = READ_ONCE(still);
+
+	while ((s & 1) && READ_ONCE(still) == s)
+		cpu_relax();
+}
+
+static bool is_tcg(void)
+{
+	struct cpuid_leaf l;
+
+	if (!(cpuid(1, 0).c & (1u << 31)))
+		return false;
+	l = cpuid(0x40000000, 0);
+	return l.b == 0x54474354 && l.c == 0x43544743 && l.d == 0x47435447;	/* "TCGTCGTCGTCG" */
+}
+
+bool quirk_hold_others(void)
+{
+	static int tcg = -1;
+	cpumask_t others = cpu_online_map;
+
+	if (tcg < 0)
+		tcg = is_tcg();
+	if (!tcg || cpumask_weight(&others) == 1)
+		return false;
+	spin_lock(&still_lock);
+	WRITE_ONCE(still, still + 1);
+	others.bits[smp_processor_id() / 64] &= ~(1ul << smp_processor_id() % 64);
+	on_selected_cpus(&others, hold_still, NULL, false);	/* returns when all have begun it */
+	return true;
+}
+
+void quirk_release_others(void)
+{
+	WRITE_ONCE(still, still + 1);
+	spin_unlock(&still_lock);
 }

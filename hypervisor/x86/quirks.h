@@ -9,4 +9,13 @@
  * CPUs; true: try again. Interrupts on, no locks.
  */
 bool quirk_smap_ring3(uint32_t error_code);
+
+/*
+ * QEMU's software emulation before version 8.2: while one CPU moves or hides a device's memory (BARs and command register), an
+ * access of another CPU to its local APIC may end in a wrong device: QEMU then stops at an assertion (msix_table_mmio_write), or
+ * an EOI or a timer is lost. Holds the other CPUs still until quirk_release_others; false: there is no need, nothing to release.
+ * Interrupts on, no locks.
+ */
+bool quirk_hold_others(void);
+void quirk_release_others(void);
 #endif

@@ -154,12 +154,16 @@ class Machine:
     def alive(self):
         return self.qemu.poll() is None
 
+    def _ended(self):
+        """How QEMU ended, with what it said itself."""
+        return "QEMU has ended (code %s) %s" % (self.qemu.wait(), self.qemu.stdout.read().decode(errors="replace").strip())
+
     def _wait(self, what, timeout, why):
         limit = time.monotonic() + timeout * SLOW
         with self._events:
             while not what():
                 if not self.alive():
-                    raise Dead("%s: QEMU has ended; %s" % (why, self.tail()))
+                    raise Dead("%s: %s; %s" % (why, self._ended(), self.tail()))
                 left = limit - time.monotonic()
                 if left <= 0:
                     raise Dead("%s: nothing within %d s; %s" % (why, timeout * SLOW, self.tail()))
@@ -227,7 +231,7 @@ class Machine:
             if m:
                 return m
             if gone or time.monotonic() > limit:
-                raise Dead("no %r on the console%s; %s" % (want, " and QEMU has ended" if gone else "", self.tail()))
+                raise Dead("no %r on the console; %s; %s" % (want, self._ended() if gone else "out of time", self.tail()))
             time.sleep(0.2)
 
     def type(self, data):
