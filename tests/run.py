@@ -60,10 +60,9 @@ def unit(sums):
         sums.add(failed=1)
 
 
-def guests(sums, *options):
-    """The tiny kernels of tests/guest, each booted in place of dom0, or by a test dom0 as domU."""
-    tool = os.path.join(TOP, "tests/guest/run.py")
-    p = subprocess.Popen([PYTHON, tool, *options], stdout=subprocess.PIPE, text=True)
+def tool(sums, path, *options):
+    """A program of tests/ whose last line has the sums."""
+    p = subprocess.Popen([PYTHON, os.path.join(TOP, path), *options], stdout=subprocess.PIPE, text=True)
     last = None
     for line in p.stdout:
         print(line, end="", flush=True)
@@ -72,6 +71,15 @@ def guests(sums, *options):
         sums.add(*(int(n or 0) for n in last.groups()))
     if not last or (p.wait() and not int(last.group(2))):
         sums.add(failed=1)
+
+
+def guests(sums, *options):
+    """The tiny kernels of tests/guest, each booted in place of dom0, or by a test dom0 as domU."""
+    tool(sums, "tests/guest/run.py", *options)
+
+
+def fuzzers(sums):
+    tool(sums, "tests/fuzz/run.py", "--seconds", "3600" if FULL else "10")
 
 
 def system(sums, args):
@@ -95,6 +103,7 @@ def main(args):
     if not args and not PEER:
         stage("layers and ceilings", checks, sums)
         stage("unit tests", unit, sums)
+        stage("fuzzers", fuzzers, sums)
         stage("guest kernels as dom0", guests, sums)
         stage("guest kernels as domU", lambda s: guests(s, "--domu"), sums)
     if not any(a.startswith("tests/") for a in args):

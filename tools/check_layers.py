@@ -96,7 +96,7 @@ def private(source, target):
 
 def judge(source, kind, name):
     if kind == "<":
-        if name.startswith("xen/") or name in FREESTANDING or source.startswith(("tests/unit", "tests/system")):
+        if name.startswith("xen/") or name in FREESTANDING or source.startswith(("tests/unit", "tests/fuzz", "tests/system")):
             return None
         if name == "elf.h" and source.startswith("tests/guest"):
             return None

@@ -7,9 +7,10 @@
 
 #define MEM_RAM 1
 
-__init static unsigned rank(uint32_t type)
+/* No two types share a rank: part() would make an empty entry of two that start together. */
+__init static uint32_t rank(uint32_t type)
 {
-	return type == MEM_RAM ? 0 : type < 0x1000 ? type : 0x1000;
+	return type == MEM_RAM ? 0 : type;
 }
 
 __init static void remove_at(struct boot_info *b, unsigned i)
