@@ -43,7 +43,7 @@ bool pv_mmio_is_readonly(mfn_t m);
 /* Grant mappings (hypercall/gnttab_map.c): host_addr is a linear address, or with GNTMAP_contains_pte the machine address of an
  * entry in an L1 table of current's domain. The frame's references are the caller's. GNTST_* */
 int pv_grant_map(uint64_t host_addr, mfn_t mfn, unsigned gntmap_flags, unsigned cache_flags);
-/* Removes or (new_addr != 0, GNTTABOP_unmap_and_replace) replaces; checks that the entry maps mfn */
+/* Removes or (new_addr != 0, GNTTABOP_unmap_and_replace) replaces; the entry must map mfn, writable as gntmap_flags say */
 int pv_grant_unmap(uint64_t host_addr, mfn_t mfn, unsigned gntmap_flags, uint64_t new_addr);
 
 /* Relinquish on death: drops roots, pins, types of all frames; -EAGAIN_HYPERCALL */

@@ -50,11 +50,14 @@ int pv_grant_map(uint64_t host_addr, mfn_t mfn, unsigned gntmap_flags, unsigned 
 	return grant_error(rc);
 }
 
+struct grant_entry { mfn_t mfn; bool writable; };
+
+/* Also the right must be the handle's: else a read-only entry could be given up for a writable one, which stays (XSA-234). */
 static bool maps_grant(uint64_t e, const void *arg)
 {
-	const mfn_t *m = arg;
+	const struct grant_entry *g = arg;
 
-	return (e & PTE_P) && (e & PTE_GRANT) && pte_mfn(e).n == m->n;
+	return (e & PTE_P) && (e & PTE_GRANT) && pte_mfn(e).n == g->mfn.n && !(e & PTE_W) == !g->writable;
 }
 
 /* The entry of an ordinary mapping only: one grant does not replace another. */
@@ -62,6 +65,7 @@ static bool no_grant(uint64_t e, const void *arg) { return !(e & PTE_P) || !(e &
 
 int pv_grant_unmap(uint64_t host_addr, mfn_t mfn, unsigned gntmap_flags, uint64_t new_addr)
 {
+	const struct grant_entry want = { mfn, !(gntmap_flags & GNTMAP_readonly) };
 	uint64_t fresh = 0, old = 0;
 	struct frame *l1;
 	unsigned idx;
@@ -80,7 +84,7 @@ int pv_grant_unmap(uint64_t host_addr, mfn_t mfn, unsigned gntmap_flags, uint64_
 	}
 	l1 = grant_l1(host_addr, gntmap_flags, &idx);
 	if (l1) {
-		rc = pv_l1e_exchange(l1, idx, fresh, maps_grant, &mfn, &old);
+		rc = pv_l1e_exchange(l1, idx, fresh, maps_grant, &want, &old);
 		frame_put(l1);
 	}
 	if (!l1 || rc) {
