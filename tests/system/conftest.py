@@ -2,8 +2,11 @@
 """Fixtures. `host` is one machine for all tests that do not ask for their own; it is started again if a test kills it."""
 import os
 import re
+import sys
 
 import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness"))
 
 import machine
 from machine import Dead, Machine

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 IMAGES = os.path.join(TOP, "build/images")
 PEER = bool(os.environ.get("ANEL_PEER"))
 # Under emulation on a busy machine everything may take several times longer.
@@ -30,6 +30,7 @@ class Dead(Exception):
 
 
 def hypervisor():
+    """What a machine boots that is not told otherwise."""
     return os.path.join(IMAGES, "peer-xen") if PEER else os.path.join(TOP, "build/hypervisor/anel")
 
 
@@ -38,12 +39,13 @@ class Machine:
 
     def __init__(self, name, smp=2, mem="3G", cpu=None, append="", kernel_args="", dom0_mem="1G", init="fast",
                  disk="virtio", net=None, firmware="direct", iso=None, reboots=False, extra=(),
-                 next_kernel=False, boot_timeout=180, wait=True, agent=True):
+                 next_kernel=False, boot_timeout=180, wait=True, agent=True, kernel=None):
         self.name = name
         self.dir = tempfile.mkdtemp(prefix="anel-%s-" % name)
         self.log_path = os.path.join(os.environ.get("ANEL_LOGS", self.dir), name + ".log")
         os.makedirs(os.path.dirname(self.log_path), exist_ok=True)
         self._answers, self._events, self._next = {}, threading.Condition(), 1
+        self._arrived = []
         self._ready = False
         self._agent = None
         self.serial = None
@@ -65,7 +67,7 @@ class Machine:
             cmd += ["-nic", "user,model=" + net]
         if firmware == "direct":
             names = ("next-vmlinuz", "next-initrd") if next_kernel else ("vmlinuz", "dom0-initrd")
-            cmd += ["-kernel", hypervisor(), "-append", words,
+            cmd += ["-kernel", kernel or hypervisor(), "-append", words,
                     "-initrd", "%s/%s %s,%s/%s" % (IMAGES, names[0], kwords, IMAGES, names[1])]
         else:
             if firmware == "uefi":
@@ -126,10 +128,12 @@ class Machine:
     def _drain(self):
         while True:
             try:
-                if not self.serial.recv(65536):
-                    return
+                data = self.serial.recv(65536)
             except OSError:
                 return
+            if not data:
+                return
+            self._arrived.append((time.monotonic() - self.started, data.decode("latin1")))
 
     def _listen(self):
         rest = b""
@@ -218,6 +222,17 @@ class Machine:
         """All that came out of the serial line."""
         with open(self.log_path, errors="replace", newline="") as f:
             return f.read().replace("\r", "")
+
+    def arrival(self, want):
+        """Seconds from QEMU's start to the last character of what matches `want` on the serial line; None if it never came."""
+        arrived = list(self._arrived)
+        m = re.search(want, "".join(data for _, data in arrived))
+        left = m.end() if m else 0
+        for when, data in arrived if m else ():
+            left -= len(data)
+            if left <= 0:
+                return when
+        return None
 
     def tail(self, lines=40):
         return "end of the console:\n" + "\n".join(self.log().splitlines()[-lines:])
