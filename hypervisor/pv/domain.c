@@ -125,6 +125,7 @@ static void pv_vcpu_reset(struct vcpu *v)
 	pv_drop_guest_tables(v);
 	pv_reset_state(v);
 	v->is_initialised = false;
+	__atomic_fetch_or(&v->pause_flags, VPF_DOWN, __ATOMIC_SEQ_CST);	/* it has no tables to run on */
 }
 
 /* --- context switch --- */
@@ -212,6 +213,9 @@ static bool context_ok(const struct vcpu_guest_context *c)
 	for (unsigned i = 0; i < 256; i++)
 		if (c->trap_ctxt[i].address && (!canonical(c->trap_ctxt[i].address) || !guest_addr_ok(c->trap_ctxt[i].address, 1)))
 			return false;
+	/* Without tables of its own user mode would run on the hypervisor's, which have no window for its GDT (XSA-1). */
+	if (!(c->flags & VGCF_in_kernel) && !(c->ctrlreg[1] >> PAGE_SHIFT))
+		return false;
 	return c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY;
 }
 
