@@ -130,7 +130,8 @@ CASE(xsa_26, "the version is switched to and fro: the table is whole each time, 
 	expect_idle(20, a);
 }
 
-CASE(xsa_50, "a mapping that fails at each of its steps gives back all that it took (also XSA-316: an error is never a success)")
+CASE(xsa_50, "a mapping that fails at each of its steps gives back all that it took (also XSA-316: an "
+	"error is never a success)")
 {
 	u64 *a = page_alloc(), *table = page_alloc();
 	struct gnttab_map_grant_ref m;
@@ -180,7 +181,8 @@ CASE(xsa_134, "swap_grant_ref: entries in use are not swapped, and an entry with
 	expect_idle(23, a);
 }
 
-CASE(xsa_214, "transfer: a page that is mapped, a page table, granted, pinned is not given away (also XSA-217, XSA-284)")
+CASE(xsa_214, "transfer: a page that is mapped, a page table, granted, pinned is not given away (also "
+	"XSA-217, XSA-284)")
 {
 	u64 *a = page_alloc(), *table = page_alloc();
 	struct gnttab_transfer t = { .mfn = mfn_of(a), .domid = self, .ref = 25, .status = 99 };
@@ -217,7 +219,8 @@ CASE(xsa_214, "transfer: a page that is mapped, a page table, granted, pinned is
 	page_free(table);
 }
 
-CASE(xsa_224, "a mapping for host and device is unmapped by halves: what is left still holds the page; neither half goes twice")
+CASE(xsa_224, "a mapping for host and device is unmapped by halves: what is left still holds the page; "
+	"neither half goes twice")
 {
 	u64 *a = page_alloc();
 	struct gnttab_map_grant_ref m;
@@ -260,7 +263,8 @@ CASE(xsa_394, "the halves the other way round, both at once, neither, and a wron
 	expect_idle(28, a);
 }
 
-CASE(xsa_227, "a page-table entry to write must be aligned: an address within an entry is refused, and nothing written")
+CASE(xsa_227, "a page-table entry to write must be aligned: an address within an entry is refused, and "
+	"nothing written")
 {
 	u64 *a = page_alloc(), ptr, was[2];
 	struct gnttab_map_grant_ref m;
@@ -283,7 +287,8 @@ CASE(xsa_227, "a page-table entry to write must be aligned: an address within an
 	expect_idle(29, a);
 }
 
-CASE(xsa_230, "the reading and writing bits stay as long as somebody reads or writes, whatever ends in between")
+CASE(xsa_230, "the reading and writing bits stay as long as somebody reads or writes, whatever ends in "
+	"between")
 {
 	u64 *a = page_alloc(), *b = page_alloc();
 	struct gnttab_map_grant_ref rw, ro;
@@ -326,7 +331,8 @@ CASE(xsa_232, "cache_flush of frames that no domain with a grant table owns: an 
  * The frame is mapped writable at A and read-only at B. If a handle could be given back by the other's address, the writable
  * entry would stay behind with nobody counting it.
  */
-CASE(xsa_234, "a mapping is unmapped by an entry of its own kind only: not a writable one by a read-only entry, nor by none")
+CASE(xsa_234, "a mapping is unmapped by an entry of its own kind only: not a writable one by a read-only "
+	"entry, nor by none")
 {
 	u64 *a = page_alloc();
 	struct gnttab_map_grant_ref rw, ro;

@@ -32,7 +32,8 @@ static void unmap_too(void *arg)
 	}
 }
 
-CASE(xsa_218, "two vCPUs unmap one handle at the same moment: it is unmapped once, and the counts come out even")
+CASE(xsa_218, "two vCPUs unmap one handle at the same moment: it is unmapped once, and the counts come out "
+	"even")
 {
 	u64 *a = page_alloc();
 	struct gnttab_map_grant_ref m;
@@ -77,7 +78,8 @@ static void map_too(void *arg)
 	}
 }
 
-CASE(xsa_228, "two vCPUs take and give back handles all the time: each handle is one's own (the free list holds)")
+CASE(xsa_228, "two vCPUs take and give back handles all the time: each handle is one's own (the free list "
+	"holds)")
 {
 	u64 *a = page_alloc();
 	struct gnttab_map_grant_ref m[8];
@@ -117,7 +119,8 @@ static void change_entry(void *arg)
 	}
 }
 
-CASE(xsa_236, "an entry that changes all the time while it is mapped, copied from, unmapped: pins and references stay even")
+CASE(xsa_236, "an entry that changes all the time while it is mapped, copied from, unmapped: pins and "
+	"references stay even")
 {
 	u64 *b = page_alloc();
 	struct gnttab_map_grant_ref m;
@@ -182,7 +185,8 @@ static int copy_from_ref(grant_ref_t ref, void *to)
 	return grant_op(GNTTABOP_copy, &c, 1) ? 98 : c.status;
 }
 
-CASE(xsa_226, "transitive grants that lead to themselves, in a ring, to nobody, are mapped: an error, and nothing stays in use")
+CASE(xsa_226, "transitive grants that lead to themselves, in a ring, to nobody, are mapped: an error, and "
+	"nothing stays in use")
 {
 	u64 *a = page_alloc();
 	struct gnttab_map_grant_ref m;
@@ -226,7 +230,8 @@ CASE(xsa_382, "status frames: more than there are, or at any far index, are not 
 	}
 }
 
-CASE(xsa_379, "back to version 1 with a status frame mapped is refused; unmapped, it goes (also XSA-255, XSA-387)")
+CASE(xsa_379, "back to version 1 with a status frame mapped is refused; unmapped, it goes (also XSA-255, "
+	"XSA-387)")
 {
 	struct gnttab_set_version s = { .version = 1 };
 	u64 frame = PTE_MFN(pte_read(window(30), 1));
