@@ -23,6 +23,7 @@
 #include "x86/cpu.h"
 #include "x86/irq.h"
 #include "x86/nmi.h"
+#include "x86/pci.h"
 #include "x86/time.h"
 
 static void start_machine(void)
@@ -33,6 +34,7 @@ static void start_machine(void)
 	cpu_late_init();
 	time_init();
 	irq_init();
+	pci_init();
 	console_late_init();
 }
 

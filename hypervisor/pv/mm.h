@@ -36,10 +36,6 @@ bool pv_ro_mmio_fault(struct vcpu *v, uint64_t addr, struct cpu_user_regs *regs)
 /* Walk of the running guest's tables (by direct map): the L1 entry (or 2 MiB entry) for addr, 0 where none */
 uint64_t pv_walk(struct vcpu *v, uint64_t addr, mfn_t *l1_table);
 
-/* Device memory that guests may map read-only only (MMCFG, MSI-X tables): a writable mapping comes out read-only. -ENOMEM */
-int pv_mmio_set_readonly(mfn_t first, unsigned long nr);
-bool pv_mmio_is_readonly(mfn_t m);
-
 /* Grant mappings (hypercall/gnttab_map.c): host_addr is a linear address, or with GNTMAP_contains_pte the machine address of an
  * entry in an L1 table of current's domain. The frame's references are the caller's. GNTST_* */
 int pv_grant_map(uint64_t host_addr, mfn_t mfn, unsigned gntmap_flags, unsigned cache_flags);

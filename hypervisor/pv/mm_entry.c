@@ -9,17 +9,7 @@
 #include "mem/alloc.h"
 #include "mem/m2p.h"
 #include "x86/cpu.h"
-
-static struct rangeset *pv_mmio_ro;	/* frames of device memory that guests may map read-only only */
-
-int pv_mmio_set_readonly(mfn_t first, unsigned long nr)
-{
-	if (!pv_mmio_ro)
-		pv_mmio_ro = rangeset_new("mmio_ro");
-	return pv_mmio_ro ? rangeset_add(pv_mmio_ro, first.n, first.n + nr - 1) : -ENOMEM;
-}
-
-bool pv_mmio_is_readonly(mfn_t m) { return pv_mmio_ro && rangeset_contains(pv_mmio_ro, m.n, m.n); }
+#include "x86/mmio_ro.h"
 
 bool pv_owns_devices(const struct domain *d)
 {
@@ -42,7 +32,7 @@ static int l1e_get_io(uint64_t *e, struct domain *d, struct domain *frame_owner)
 	/* RAM that no section has been opened for is nobody's. */
 	if (mem_range_is_ram(n << PAGE_SHIFT, (n + 1) << PAGE_SHIFT))
 		return -EPERM;
-	if ((*e & PTE_W) && pv_mmio_is_readonly(MFN(n)))
+	if ((*e & PTE_W) && mmio_is_readonly(MFN(n)))
 		*e &= ~PTE_W;
 	return 0;
 }

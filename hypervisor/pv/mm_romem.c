@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * dom0's stores to device memory that it has read-only (pv_mmio_set_readonly): to PCI configuration space they are done by
+ * dom0's stores to device memory that it has read-only (x86/mmio_ro.h): to PCI configuration space they are done by
  * way of x86/pci.c, which knows what dom0 may not change; elsewhere (MSI-X tables) they are swallowed.
  */
 #include "pv/mm_priv.h"
@@ -8,6 +8,7 @@
 #include "lib/rangeset.h"
 #include "x86/acpi.h"
 #include "x86/irq.h"
+#include "x86/mmio_ro.h"
 
 /* Is pa in a memory-mapped configuration space? */
 static bool mmcfg_place(paddr_t pa, uint16_t *seg, uint8_t *bus, uint8_t *devfn, uint16_t *reg)
@@ -36,7 +37,7 @@ bool pv_ro_mmio_fault(struct vcpu *v, uint64_t addr, struct cpu_user_regs *regs)
 	struct store s;
 	bool write;
 
-	if ((e & (PTE_P | PTE_W)) != PTE_P || !pv_mmio_is_readonly(pte_mfn(e)))
+	if ((e & (PTE_P | PTE_W)) != PTE_P || !mmio_is_readonly(pte_mfn(e)))
 		return false;
 	if (!store_fetch(regs, addr, &s))
 		return false;

@@ -8,6 +8,8 @@
 #include "x86/cpu.h"
 #include "x86/hooks.h"
 #include "x86/io.h"
+#include "x86/mmio_ro.h"
+#include "x86/msi_regs.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 
@@ -18,16 +20,6 @@
 #define PCI_HEADER	0x0e
 #define PCI_BAR0	0x10
 #define PCI_CAP_PTR	0x34
-#define CAP_MSI		0x05
-#define CAP_MSIX	0x11
-#define MSI_CONTROL	2
-#define MSI_ENABLE	0x0001u
-#define MSI_64BIT	0x0080u
-#define MSI_MASKABLE	0x0100u
-#define MSIX_ENABLE	0x8000u
-#define MSIX_MASKALL	0x4000u
-#define MSIX_TABLE	4
-#define ENTRY_SIZE	16u
 #define ENTRY_ADDRESS	0
 #define ENTRY_UPPER	4
 #define ENTRY_DATA	8
@@ -65,10 +57,9 @@ static uint8_t find_cap(const struct msi_place *m, uint8_t id)
 	return 0;
 }
 
-/* Machine address of a memory BAR; 0: none. */
-static paddr_t read_bar(const struct msi_place *m, unsigned bar)
+paddr_t msi_read_bar(const struct msi_place *m, unsigned bar)
 {
-	uint32_t low = cfg_read(m, PCI_BAR0 + 4 * bar, 4);
+	uint32_t low = bar < 6 ? cfg_read(m, PCI_BAR0 + 4 * bar, 4) : 1;
 	paddr_t pa = low & ~0xfu;
 
 	if (low & 1)
@@ -198,10 +189,10 @@ static int locate_entry(struct msi_place *m, uint64_t claimed_base)
 
 	if (m->entry > (control & 0x7ff) || (table & 7) > 5)
 		return -EINVAL;
-	pa = read_bar(m, table & 7);
+	pa = msi_read_bar(m, table & 7);
 	if (!pa || (claimed_base && claimed_base != pa && claimed_base != pa + (table & ~7u)))
 		return -ENXIO;
-	pa += (table & ~7u) + m->entry * ENTRY_SIZE;
+	pa += (table & ~7u) + m->entry * MSIX_ENTRY_SIZE;
 	/* A guest that owns the device could have moved its BAR over RAM or over our own devices. */
 	if (pa >= MESSAGE_BASE && pa < MESSAGE_BASE + 0x100000)
 		return -ENXIO;
@@ -264,10 +255,13 @@ int msi_map(const struct msi_request *r, unsigned *first_irq)
 	rc = decode(r, &m);
 	if (!rc && m.msix)
 		rc = locate_entry(&m, r->table_base);
-	if (!rc)
-		rc = irq_take_msi(r->count, &msi_chip, &first);
+	if (!rc && m.msix)
+		rc = msix_table_use(&m);
 	if (rc)
 		return rc;
+	rc = irq_take_msi(r->count, &msi_chip, &first);
+	if (rc)
+		goto unuse;
 	rc = vectors_alloc(&cpu_online_map, first, r->count, &cpu, &vector);
 	for (unsigned i = 0; i < r->count; i++) {
 		struct irq_desc *d = irq_desc(first + i);
@@ -287,7 +281,11 @@ int msi_map(const struct msi_request *r, unsigned *first_irq)
 	if (!rc) {
 		enable(&m);
 		*first_irq = first;
+		return 0;
 	}
+unuse:
+	if (m.msix)
+		msix_table_unuse(&m);
 	return rc;
 }
 
@@ -300,10 +298,12 @@ void msi_unmap(unsigned irq)
 	msi_mask(d);
 	if (!in_use(&d->msi, -1) && cfg_read(&d->msi, 0, 2) != 0xffff)
 		disable(&d->msi);
+	if (d->msi.msix)
+		msix_table_unuse(&d->msi);
 	irq_give_back_msi(irq);
 }
 
-/* PHYSDEVOP_prepare_msix, release_msix. -ENODEV: no MSI-X; -EBUSY: release while lines are mapped. */
+/* PHYSDEVOP_prepare_msix, release_msix. -ENODEV: no MSI-X; else as msix_table_prepare */
 int msi_prepare(uint16_t seg, uint8_t bus, uint8_t devfn, bool release)
 {
 	struct msi_place m = { .seg = seg, .bus = bus, .devfn = devfn, .msix = true };
@@ -311,7 +311,7 @@ int msi_prepare(uint16_t seg, uint8_t bus, uint8_t devfn, bool release)
 	m.cap = find_cap(&m, CAP_MSIX);
 	if (!m.cap)
 		return -ENODEV;
-	return release && in_use(&m, -1) ? -EBUSY : 0;
+	return msix_table_prepare(&m, release);
 }
 
 /* Writes a function's messages anew after it was reset or slept (PHYSDEVOP_restore_msi). -ENODEV: nothing answers there. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PCI configuration space. Mechanism 1 (ports 0xcf8, 0xcfc) for the first 256 bytes of segment 0; MMCFG for the rest, once dom0,
- * which alone can read the AML, has said that the range is reserved for it. MMCFG is mapped a bus (1 MiB) at a time.
+ * PCI configuration space. Mechanism 1 (ports 0xcf8, 0xcfc) for the first 256 bytes of segment 0; MMCFG for the rest, where the
+ * firmware's memory map reserves it, or once dom0, which alone can read the AML, has said that it is.
+ * MMCFG is mapped a bus (1 MiB) at a time.
  * Sources: PCI 3.0, 3.2.2.3.2; PCI firmware 3.0, 4.1.
  */
 #include "x86/irq_desc.h"
@@ -9,6 +10,8 @@
 #include "x86/hooks.h"
 #include "x86/io.h"
 #include "x86/quirks.h"
+#include "x86/mmio_ro.h"
+#include "boot/boot.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
 
@@ -166,6 +169,45 @@ int pci_device_remove(uint16_t seg, uint8_t bus, uint8_t devfn)
 	return 0;
 }
 
+/* Which range of the MCFG table may be used: then dom0's writes to it are done here, for it gets it read-only. */
+static int mmcfg_use(unsigned i, bool use)
+{
+	unsigned long first = (acpi.mcfg[i].base >> PAGE_SHIFT) + ((unsigned long)acpi.mcfg[i].start_bus << 8);
+	unsigned long last = (acpi.mcfg[i].base >> PAGE_SHIFT) + ((unsigned long)acpi.mcfg[i].end_bus << 8) + 255;
+	int rc = 0;
+
+	if (use)
+		rc = mmio_ro_add(first, last);
+	else
+		mmio_ro_remove(first, last);
+	if (!rc)
+		WRITE_ONCE(mmcfg_usable[i], use);
+	return rc;
+}
+
+static bool range_reserved(paddr_t start, paddr_t end)
+{
+	for (unsigned i = 0; i < boot_info.nr_mem; i++)
+		if (boot_info.mem[i].type == 2 && boot_info.mem[i].start <= start &&
+		    boot_info.mem[i].start + boot_info.mem[i].size >= end)
+			return true;
+	return false;
+}
+
+/* What the firmware's memory map has reserved need not wait for dom0. */
+void pci_init(void)
+{
+	for (unsigned i = 0; i < acpi.nr_mcfg; i++) {
+		paddr_t start = acpi.mcfg[i].base + ((paddr_t)acpi.mcfg[i].start_bus << BUS_SHIFT);
+		paddr_t end = acpi.mcfg[i].base + ((paddr_t)(acpi.mcfg[i].end_bus + 1u) << BUS_SHIFT);
+
+		if (!range_reserved(start, end) || mmcfg_use(i, true))
+			continue;
+		printk(LOG_INFO "PCI: MMCFG of segment %04x, buses %02x to %02x, at %#lx\n", acpi.mcfg[i].seg,
+		       acpi.mcfg[i].start_bus, acpi.mcfg[i].end_bus, (unsigned long)start);
+	}
+}
+
 /*
  * dom0 has found in its AML whether a range of the MCFG table is reserved (PHYSDEVOP_pci_mmcfg_reserved). -ENODEV: no such range
  * in the table; -EINVAL: it is there with other buses.
@@ -177,8 +219,7 @@ int pci_mmcfg_reserved(uint64_t addr, uint16_t seg, uint8_t start_bus, uint8_t e
 			continue;
 		if (acpi.mcfg[i].end_bus != end_bus)
 			return -EINVAL;
-		WRITE_ONCE(mmcfg_usable[i], reserved);
-		return 0;
+		return mmcfg_use(i, reserved);
 	}
 	return -ENODEV;
 }

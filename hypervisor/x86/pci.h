@@ -3,6 +3,7 @@
 #define X86_PCI_H
 #include "lib/types.h"
 
+void pci_init(void);
 /* PCI configuration space (x86/pci.c): mechanism 1 and, for what dom0 has reserved, MMCFG. sizes 1, 2, 4 */
 uint32_t pci_read(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned size);
 void pci_write(uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t reg, unsigned size, uint32_t val);

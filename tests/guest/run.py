@@ -28,7 +28,7 @@ CFLAGS = ("-std=gnu17 -O1 -g -Wall -Wextra -Wno-unused-parameter -ffreestanding 
           "-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none "
           "-fno-omit-frame-pointer -fno-strict-aliasing -fno-builtin -fno-toplevel-reorder").split()
 NO_SUITE = ("lib", "builder")
-DOM0_ONLY = ("start", "control", "devices", "domains", "hostile", "sharing")     # "start" looks at what the hypervisor's own builder made
+DOM0_ONLY = ("start", "control", "devices", "pci", "domains", "hostile", "sharing")     # "start" looks at what the hypervisor's own builder made
 DEFAULTS = {"memory": "256M", "cpus": 2, "dom0_mem": "64M", "timeout": 60, "args": "", "xen_args": "", "modules": [],
             "qemu": ""}
 
