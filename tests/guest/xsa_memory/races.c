@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Advisories on memory that two vCPUs at once are needed for. */
+#include "xsa_memory.h"
+
+static volatile u64 stop, rounds, faults;
+static u64 *volatile page;
+static u64 *volatile alias;
+
+static bool second_down(void)
+{
+	stop = 1;
+	return WAIT_FOR(vcpu_op(VCPUOP_is_up, 1, NULL) == 0, 5 * SEC);
+}
+
+static bool skip_store(struct frame *f)
+{
+	faults++;
+	f->rip += 3;	/* movq %rax, (%rdi) */
+	return true;
+}
+
+/* Stores even numbers, no present entry, through the alias all the time, whether it is mapped or not. */
+static void write_always(void *arg)
+{
+	this_cpu()->hook[X_PF] = skip_store;
+	while (!stop) {
+		__asm__ volatile("movq %%rax, (%%rdi)" : : "a"(rounds * 4), "D"(alias) : "memory");
+		rounds++;
+	}
+}
+
+static bool changes(const volatile u64 *p)
+{
+	u64 was = *p;
+
+	for (int i = 0; i < 2000; i++)
+		if (*p != was)
+			return true;
+	return false;
+}
+
+/*
+ * The writer's TLB still has the writable mapping when its entry goes, for nobody asked for a flush: the host must see to it
+ * before the page is a table.
+ */
+CASE(xsa_241, "a page whose last writable mapping has just gone becomes a table: no stale TLB entry of "
+	"another vCPU writes it")
+{
+	u64 end;
+
+	SKIP_IF(vcpu_total() < 2, "one vCPU");
+	page = page_alloc();
+	alias = window(80);
+	NEED(!page_ro(page));
+	stop = rounds = faults = 0;
+	REQUIRE_RC(vcpu_start(1, write_always, NULL), 0);
+	for (end = time_ns() + 700 * MS; time_ns() < end && !case_bad(); ) {
+		u64 seen;
+
+		EXPECT_RC(update_va(alias, mfn_of(page) << PAGE_SHIFT | PTE_RW, UVMF_NONE), 0);
+		seen = page[0];
+		WAIT_FOR(page[0] != seen, 20 * MS);
+		EXPECT_RC(update_va(alias, 0, UVMF_NONE), 0);
+		if (!EXPECT_RC(ext_op(MMUEXT_PIN_L1_TABLE, mfn_of(page), 0), 0))
+			break;
+		EXPECT(!changes(page));
+		EXPECT_RC(ext_op(MMUEXT_UNPIN_TABLE, mfn_of(page), 0), 0);
+	}
+	EXPECT(second_down());
+	EXPECT(rounds > faults);
+	EXPECT_RC(page_rw(page), 0);
+	EXPECT(page_idle(page));
+	page_free(page);
+}
+
+static void map_and_write(void *arg)
+{
+	this_cpu()->hook[X_PF] = skip_store;
+	while (!stop) {
+		if (!update_va(alias, mfn_of(page) << PAGE_SHIFT | PTE_RW, UVMF_INVLPG | UVMF_LOCAL)) {
+			for (int i = 0; i < 50; i++)
+				__asm__ volatile("movq %%rax, (%%rdi)" : : "a"((u64)i * 4), "D"(alias) : "memory");
+			update_va(alias, 0, UVMF_NONE);
+			rounds++;
+		}
+	}
+}
+
+CASE(xsa_401, "one vCPU maps a page writable and lets go of it, another makes it a table: never both at "
+	"once (also XSA-264, XSA-310)")
+{
+	unsigned pinned = 0;
+	u64 end;
+
+	SKIP_IF(vcpu_total() < 2, "one vCPU");
+	page = page_alloc();
+	alias = window(81);
+	NEED(!page_ro(page));
+	stop = rounds = 0;
+	REQUIRE_RC(vcpu_start(1, map_and_write, NULL), 0);
+	for (end = time_ns() + 700 * MS; time_ns() < end && !case_bad(); ) {
+		if (ext_op(MMUEXT_PIN_L1_TABLE, mfn_of(page), 0))
+			continue;
+		pinned++;
+		EXPECT(!changes(page));
+		EXPECT_RC(ext_op(MMUEXT_UNPIN_TABLE, mfn_of(page), 0), 0);
+	}
+	EXPECT(second_down());
+	EXPECT(pinned && rounds);
+	update_va(alias, 0, UVMF_TLB_FLUSH | UVMF_ALL);
+	EXPECT_RC(page_rw(page), 0);
+	EXPECT(page_idle(page));
+	page_free(page);
+}
+
+/* Maps the page and lets go of it, names it as a table, grants nothing: references come and go. */
+static void hold_and_drop(void *arg)
+{
+	while (!stop) {
+		u64 mfn = mfn_of(page);
+
+		update_va(alias, mfn << PAGE_SHIFT | PTE_RO, UVMF_NONE);
+		update_va(alias, 0, UVMF_NONE);
+		ext_op(MMUEXT_CLEAR_PAGE, mfn, 0);
+		set_pte(mfn << PAGE_SHIFT | MMU_MACHPHYS_UPDATE, pfn_of(page));
+		rounds++;
+	}
+}
+
+CASE(xsa_287, "a page is exchanged while another vCPU takes and drops references to it: it goes whole or "
+	"not at all")
+{
+	u64 before = pages_now(), *list = (u64 *)start_info->mfn_list, end;
+	unsigned done = 0, refused = 0;
+
+	SKIP_IF(vcpu_total() < 2, "one vCPU");
+	page = page_alloc();
+	alias = window(82);
+	EXPECT_RC(map_page(page, 0), 0);
+	stop = rounds = 0;
+	REQUIRE_RC(vcpu_start(1, hold_and_drop, NULL), 0);
+	for (end = time_ns() + 700 * MS; time_ns() < end && !case_bad(); ) {
+		xen_pfn_t in = mfn_of(page), out = pfn_of(page);
+		struct xen_memory_exchange x = {
+			.in = { .nr_extents = 1, .domid = DOMID_SELF }, .out = { .nr_extents = 1, .domid = DOMID_SELF },
+		};
+
+		set_xen_guest_handle(x.in.extent_start, &in);
+		set_xen_guest_handle(x.out.extent_start, &out);
+		if (memory_op(XENMEM_exchange, &x)) {
+			EXPECT_RC(x.nr_exchanged, 0);
+			refused++;
+		} else {
+			list[pfn_of(page)] = out;
+			done++;
+		}
+	}
+	EXPECT(second_down());
+	EXPECT(done && rounds);
+	EXPECT_RC(pages_now(), before);
+	EXPECT_RC(page_rw(page), 0);
+	EXPECT(page_idle(page));
+	page_free(page);
+}
+
+static void grow_and_shrink(void *arg)
+{
+	xen_pfn_t f[4];
+	struct xen_memory_reservation r = { .nr_extents = 4, .domid = DOMID_SELF };
+
+	while (!stop) {
+		set_xen_guest_handle(r.extent_start, f);
+		r.nr_extents = 4;
+		r.nr_extents = memory_op(XENMEM_increase_reservation, &r);
+		if (r.nr_extents)
+			memory_op(XENMEM_decrease_reservation, &r);
+		rounds++;
+	}
+}
+
+CASE(xsa_385, "two vCPUs grow the domain at once, at its limit: it never has more than its limit")
+{
+	u64 most = memory_op(XENMEM_maximum_reservation, &(domid_t){ DOMID_SELF }), before = pages_now(), end;
+	xen_pfn_t f[8];
+	struct xen_memory_reservation r = { .nr_extents = 8, .domid = DOMID_SELF };
+	long got;
+
+	SKIP_IF(vcpu_total() < 2, "one vCPU");
+	SKIP_IF(most > before + 8, "no limit near");
+	set_xen_guest_handle(r.extent_start, f);
+	stop = rounds = 0;
+	REQUIRE_RC(vcpu_start(1, grow_and_shrink, NULL), 0);
+	for (end = time_ns() + 400 * MS; time_ns() < end && !case_bad(); ) {
+		r.nr_extents = 8;
+		got = memory_op(XENMEM_increase_reservation, &r);
+		EXPECT(pages_now() <= most);
+		r.nr_extents = got;
+		if (got)
+			EXPECT_RC(memory_op(XENMEM_decrease_reservation, &r), got);
+		r.nr_extents = 1;
+		r.extent_order = 3;
+		got = memory_op(XENMEM_increase_reservation, &r);
+		EXPECT(pages_now() <= most);
+		if (got)
+			EXPECT_RC(memory_op(XENMEM_decrease_reservation, &r), 1);
+		r.extent_order = 0;
+	}
+	EXPECT(second_down());
+	EXPECT(rounds > 0);
+	EXPECT_RC(pages_now(), before);
+}
