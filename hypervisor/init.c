@@ -21,6 +21,7 @@
 #include "x86/acpi.h"
 #include "x86/console.h"
 #include "x86/cpu.h"
+#include "x86/iommu/iommu.h"
 #include "x86/irq.h"
 #include "x86/nmi.h"
 #include "x86/pci.h"
@@ -35,6 +36,7 @@ static void start_machine(void)
 	time_init();
 	irq_init();
 	pci_init();
+	iommu_init();
 	console_late_init();
 }
 

@@ -3,6 +3,7 @@
  * dom0: its size by the words of the command line, its rights on the machine, its kernel from the boot modules.
  */
 #include "init_dom0.h"
+#include "init_iommu.h"
 #include "boot/boot.h"
 #include "domain/domain.h"
 #include "hypercall/pirq.h"
@@ -17,6 +18,7 @@
 #include "sched/sched.h"
 #include "x86/acpi.h"
 #include "x86/cpu.h"
+#include "x86/iommu/iommu.h"
 #include "x86/irq.h"
 #include <xen/domctl.h>
 
@@ -207,6 +209,7 @@ void init_build_dom0(void)
 		panic("dom0: cannot create it: error %d", rc);
 	dom0->is_control = dom0->is_hardware = true;
 	grant_machine(dom0);
+	init_confine_dom0(dom0);
 	create_vcpus(dom0, config.max_vcpus);
 	pages = dom0_pages(&max);
 	dom0->max_pages = max;
@@ -220,6 +223,7 @@ void init_start_dom0(void)
 {
 	printk(LOG_INFO "%lu MiB free; dom0 starts\n", (unsigned long)(frames_free_count(NODE_ANY) >> 8));
 	screen_give_up();
+	iommu_enable();
 	guest_wallclock_update(dom0);
 	domain_unpause_by_controller(dom0);
 }

@@ -22,7 +22,7 @@
 enum domain_state { DOM_NEW, DOM_ALIVE, DOM_DYING, DOM_DEAD };
 struct vcpu; struct evtchn_domain; struct grant_table; struct pv_domain; struct pv_vcpu; struct sched_domain; struct sched_vcpu;
 struct rangeset; struct pirq_domain; struct cpu_policy; struct evtchn_vcpu; struct shared_info; struct guest_ops;
-struct gtime; struct domain_services;
+struct gtime; struct domain_services; struct iommu_space;
 
 struct domain {
 	/* identity: set at creation, constant */
@@ -71,6 +71,7 @@ struct domain {
 	struct gtime *time;
 	struct domain_services *services;	/* hypercall/dispatch.h */
 	struct rangeset *io_ports, *io_mem, *irqs;
+	struct iommu_space *iommu;	/* what its devices reach, kept up with its frames; NULL: nothing to keep (x86/iommu/) */
 	uint64_t vm_assist;
 	uint64_t suspend_evtchn;	/* XEN_DOMCTL_subscribe; 0: none */
 	cpumask_t dirty_cpus;		/* CPUs whose TLB may hold its translations */

@@ -13,6 +13,7 @@
 #include "lib/panic.h"
 #include "mem/heap.h"
 #include "x86/cpu.h"
+#include "x86/iommu/iommu.h"
 
 /* A section of 32768 frames is 64 blocks of 512: a domain's frames are few or many, but seldom everywhere. */
 #define BLOCK_SHIFT (SECTION_SHIFT - 6)
@@ -145,6 +146,8 @@ void domain_frame_released(struct frame *f, domid_t owner)
 	bool heap = READ_ONCE(f->count) & FRAME_XENHEAP, last;
 
 	BUG_ON(!d);
+	if (unlikely(d->iommu) && !heap)
+		iommu_frame_gone(d->iommu, frame_mfn(f));
 	/* What TLBs remember of it is the allocator's to flush before it is handed out again. */
 	if (!heap)
 		m2p_set(frame_mfn(f), M2P_INVALID);
@@ -193,6 +196,8 @@ int domain_steal_frame(struct domain *d, struct frame *f)
 	uncount(d, f, &d->tot_pages);
 	last = had_none(d);
 	spin_unlock(&d->page_lock);
+	if (unlikely(d->iommu))
+		iommu_frame_gone(d->iommu, frame_mfn(f));
 	WRITE_ONCE(f->type, 0);
 	flush_tlb_mask(&d->dirty_cpus, FLUSH_GLOBAL);
 	if (last)

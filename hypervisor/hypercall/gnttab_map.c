@@ -5,6 +5,7 @@
 #include "mem/heap.h"
 #include "pv/mm.h"
 #include "x86/cpu.h"
+#include "x86/iommu/iommu.h"
 
 #define UNMAP_BATCH 32u
 
@@ -71,6 +72,22 @@ static void handle_put(struct grant_table *gt, grant_handle_t h)
 
 /* ---- map ---- */
 
+/* The mapper's devices reach what it maps; its own frames they reach as their types allow. */
+static bool devices_may(const struct grant_pin *p)
+{
+	struct domain *d = current->domain;
+
+	return likely(!d->iommu) || p->rd == d || !iommu_foreign_add(d->iommu, p->mfn, p->write);
+}
+
+static void devices_may_not(const struct grant_pin *p)
+{
+	struct domain *d = current->domain;
+
+	if (unlikely(d->iommu) && p->rd != d && iommu_foreign_del(d->iommu, p->mfn, p->write))
+		iommu_flush(d->iommu);
+}
+
 /* p is pinned. Takes the type reference of a writable mapping and enters it into the caller's page table. */
 static int establish(const struct gnttab_map_grant_ref *op, const struct grant_pin *p)
 {
@@ -79,9 +96,12 @@ static int establish(const struct gnttab_map_grant_ref *op, const struct grant_p
 
 	if (p->write && !pv_get_writable(f, p->rd))
 		return GNTST_general_error;
-	if (!(op->flags & GNTMAP_host_map))
-		return GNTST_okay;
-	rc = pv_grant_map(op->host_addr, p->mfn, op->flags, p->cache_flags);
+	rc = devices_may(p) ? GNTST_okay : GNTST_general_error;
+	if (!rc && (op->flags & GNTMAP_host_map)) {
+		rc = pv_grant_map(op->host_addr, p->mfn, op->flags, p->cache_flags);
+		if (rc)
+			devices_may_not(p);
+	}
 	if (rc && p->write)
 		pv_type_put(f);
 	return rc;
@@ -160,6 +180,7 @@ struct unmap_op {
 	uint64_t host_addr, dev_bus_addr, new_addr;
 	grant_handle_t handle;
 	uint8_t taken;		/* GNTMAP_host_map, GNTMAP_device_map: what this operation takes away */
+	struct grant_pin gone;	/* rd not NULL: the handle's last half went, this is to be given back */
 };
 
 /*
@@ -195,33 +216,37 @@ out:
 }
 
 /*
- * The end of a claim; 'give_back': the halves are still mapped. The last one of a handle gives everything
+ * The end of a claim; 'give_back': the halves are still mapped. With the last one of a handle *gone says what is to be given
  * back.
  */
-static void complete(struct grant_table *gt, grant_handle_t handle, uint8_t give_back)
+static void complete(struct grant_table *gt, grant_handle_t handle, uint8_t give_back, struct grant_pin *gone)
 {
-	struct maptrack *m, gone = { .rd = NULL };
+	struct maptrack *m;
 
+	gone->rd = NULL;
 	spin_lock(&gt->maptrack_lock);
 	m = handle_entry(gt, handle);
 	m->flags |= give_back;
 	m->in_flight--;
 	if (!m->in_flight && !(m->flags & (GNTMAP_host_map | GNTMAP_device_map))) {
-		gone = *m;
+		*gone = (struct grant_pin){
+			.rd = m->rd, .ref = m->ref, .mfn = m->mfn, .write = !(m->flags & GNTMAP_readonly),
+		};
 		handle_put_locked(gt, handle);
 	}
 	spin_unlock(&gt->maptrack_lock);
-	if (gone.rd) {
-		struct grant_pin p = {
-			.rd = gone.rd, .ref = gone.ref, .mfn = gone.mfn,
-			.write = !(gone.flags & GNTMAP_readonly),
-		};
+}
 
-		if (p.write)
-			pv_type_put(frame_of(p.mfn));
-		grant_unpin(&p);
-		domain_put(gone.rd);
-	}
+static void give_back_grant(struct grant_pin *gone)
+{
+	struct domain *rd = gone->rd;
+
+	if (!rd)
+		return;
+	if (gone->write)
+		pv_type_put(frame_of(gone->mfn));
+	grant_unpin(gone);
+	domain_put(rd);
 }
 
 /* First half: out of the page tables. op->taken says whether a flush and unmap_finish must follow. */
@@ -237,25 +262,34 @@ static int unmap_begin(struct unmap_op *op)
 		return rc;
 	rc = pv_grant_unmap(op->host_addr, m.mfn, m.flags, op->new_addr);
 	if (rc) {
-		complete(gt, op->handle, op->taken);
+		complete(gt, op->handle, op->taken, &op->gone);
 		op->taken = 0;
 	}
 	return rc;
 }
 
 /* No TLB may remember the mappings once their pages can go; one flush a batch. */
-static void unmap_finish(const struct unmap_op *ops, unsigned n)
+static void unmap_finish(struct unmap_op *ops, unsigned n)
 {
 	struct domain *d = current->domain;
-	bool host = false;
+	bool host = false, devices = false;
 
 	for (unsigned i = 0; i < n; i++)
 		host |= ops[i].taken & GNTMAP_host_map;
 	if (host)
 		flush_tlb_mask(&d->dirty_cpus, 0);
+	for (unsigned i = 0; i < n; i++) {
+		if (!ops[i].taken)
+			continue;
+		complete(d->grants, ops[i].handle, 0, &ops[i].gone);
+		if (unlikely(d->iommu) && ops[i].gone.rd && ops[i].gone.rd != d)
+			devices |= iommu_foreign_del(d->iommu, ops[i].gone.mfn, ops[i].gone.write);
+	}
+	if (devices)
+		iommu_flush(d->iommu);
 	for (unsigned i = 0; i < n; i++)
 		if (ops[i].taken)
-			complete(d->grants, ops[i].handle, 0);
+			give_back_grant(&ops[i].gone);
 }
 
 /* Elements of either operation: read, begun, status written; -EFAULT ends the batch. */
@@ -341,11 +375,13 @@ int gnttab_release_mappings(struct domain *d)
 	while (gt->release_cursor < gt->nr_handles) {
 		grant_handle_t h = gt->release_cursor++;
 		struct maptrack *m = handle_entry(gt, h);
+		struct grant_pin gone;
 
 		if (m->flags & (GNTMAP_host_map | GNTMAP_device_map)) {
 			m->in_flight++;
 			m->flags &= ~(GNTMAP_host_map | GNTMAP_device_map);
-			complete(gt, h, 0);
+			complete(gt, h, 0, &gone);
+			give_back_grant(&gone);
 		}
 		if (gt->release_cursor % MAPTRACK_CHUNK == 0 && hypercall_preempt_check())
 			return -EAGAIN_HYPERCALL;

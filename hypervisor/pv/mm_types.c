@@ -23,6 +23,7 @@
 #include "lib/panic.h"
 #include "sched/sched.h"
 #include "x86/cpu.h"
+#include "x86/iommu/iommu.h"
 
 #define PARTIAL_MASK	(0x3ffull << FTYPE_PARTIAL_SHIFT)
 #define partial_count(x) (((x) & PARTIAL_MASK) >> FTYPE_PARTIAL_SHIFT)
@@ -201,6 +202,18 @@ static int validate(struct frame *f, uint64_t type, unsigned from, bool resumed,
 	return rc;
 }
 
+/*
+ * d's devices write what d may write. Our one reference keeps the type until this is done; a table is not yet read, so that
+ * nothing that a device wrote late is missed.
+ */
+static void devices_follow(struct frame *f, uint64_t last, uint64_t type, struct domain *d)
+{
+	if (type == FTYPE_WRITABLE)
+		iommu_frame_writable(d->iommu, frame_mfn(f));
+	else if (last == FTYPE_WRITABLE)
+		iommu_frame_gone(d->iommu, frame_mfn(f));
+}
+
 /* No references: x is the word. 1: look again */
 static int get_unused(struct frame *f, uint64_t x, uint64_t type, struct domain *d, bool preemptible)
 {
@@ -222,6 +235,8 @@ static int get_unused(struct frame *f, uint64_t x, uint64_t type, struct domain 
 		flush_stale(d, x);
 	if (!swap_type(f, x, type | (simple ? 0 : FTYPE_BUSY) | 1))
 		return 1;
+	if (last != type && unlikely(d->iommu))
+		devices_follow(f, last, type, d);
 	return simple ? 0 : validate(f, type, 0, false, d, preemptible);
 }
 

@@ -4,6 +4,7 @@
  * Read early, through the direct map of the first 4 GiB, before the memory allocator exists.
  */
 #include "x86/acpi_srat.h"
+#include "x86/iommu/unit.h"
 #include "x86/hooks.h"
 #include "x86/io.h"
 #include "x86/layout.h"
@@ -250,6 +251,7 @@ static const struct { char signature[5]; void (*parse)(const struct acpi_header 
 	/* SRAT names CPUs of the MADT, SLIT nodes of the SRAT: in this order. */
 	{ "APIC", parse_madt }, { "FACP", parse_fadt }, { "HPET", parse_hpet }, { "MCFG", parse_mcfg },
 	{ "SRAT", acpi_parse_srat }, { "SLIT", acpi_parse_slit },
+	{ "DMAR", iommu_acpi_dmar }, { "IVRS", iommu_acpi_ivrs },
 };
 
 static paddr_t root_entry(const struct acpi_header *root, bool wide, unsigned i)

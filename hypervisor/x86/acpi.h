@@ -3,7 +3,7 @@
 #ifndef X86_ACPI_H
 #define X86_ACPI_H
 #include "lib/types.h"
-void acpi_init(paddr_t rsdp_hint);	/* 0: search; reads MADT, FADT, HPET, MCFG, SRAT, SLIT; bad ones are named and left out */
+void acpi_init(paddr_t rsdp_hint);	/* 0: search; reads the tables of acpi.c; bad ones are named and left out */
 extern struct acpi_info {
 	paddr_t rsdp;
 	paddr_t lapic_base, hpet_base;

@@ -28,9 +28,9 @@ CFLAGS = ("-std=gnu17 -O1 -g -Wall -Wextra -Wno-unused-parameter -ffreestanding 
           "-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none "
           "-fno-omit-frame-pointer -fno-strict-aliasing -fno-builtin -fno-toplevel-reorder").split()
 NO_SUITE = ("lib", "builder")
-DOM0_ONLY = ("start", "control", "devices", "pci", "domains", "hostile", "sharing")     # "start" looks at what the hypervisor's own builder made
+DOM0_ONLY = ("start", "control", "devices", "dma", "pci", "domains", "hostile", "sharing")     # "start" looks at what the hypervisor's own builder made
 DEFAULTS = {"memory": "256M", "cpus": 2, "dom0_mem": "64M", "timeout": 60, "args": "", "xen_args": "", "modules": [],
-            "qemu": ""}
+            "qemu": "", "machines": {"": ""}}
 
 
 def sources(path):
@@ -162,6 +162,7 @@ def main():
     parser.add_argument("--peer", action="store_true", help="Debian's Xen, from build/peer/xen")
     parser.add_argument("--domu", action="store_true", help="as domU, built by the suite \"builder\"")
     parser.add_argument("--cpu", default="max,smap=off,smep=off,rdtscp=off,pku=off")
+    parser.add_argument("--machine", help="only on this one of the machines that a suite has")
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("names", nargs="*")
     opts = parser.parse_args()
@@ -179,10 +180,15 @@ def main():
             print(f"error   {suite}: cannot be built", flush=True)
             counts["error"] += 1
             continue
-        with open(BUILD / f"{suite}.log", "w") as log:
-            boot = Boot(opts.verbose, log, prefix)
-            boot.run(qemu_command(hypervisor, modules(elf, conf, case, builder), conf, opts.cpu), conf["timeout"])
-        report(suite, boot, counts)
+        for machine, more in conf["machines"].items():
+            on = f"{suite}@{machine}" if machine else suite
+            if opts.machine and machine != opts.machine:
+                continue
+            with open(BUILD / f"{on}.log", "w") as log:
+                boot = Boot(opts.verbose, log, prefix)
+                command = qemu_command(hypervisor, modules(elf, conf, case, builder), conf, opts.cpu)
+                boot.run(command + more.split(), conf["timeout"])
+            report(on, boot, counts)
     failed = counts["failure"] + counts["error"]
     print(f"{counts['success']} passed, {failed} failed, {counts['skip']} skipped")
     return 1 if failed or not counts["success"] else 0

@@ -21,6 +21,7 @@
 #include "pv/mm.h"
 #include "x86/console.h"
 #include "x86/cpu.h"
+#include "x86/iommu/iommu.h"
 
 #define DOMAINS 3u
 #define PAGES 8u		/* of each domain at first */
@@ -42,6 +43,25 @@ static uint64_t slot[DOMAINS][SLOTS];	/* mfn + 1 that a grant mapping put there 
 static unsigned flushes, preempt_rate;	/* one of so many questions is answered yes; 0: never */
 
 /* --- what the files under test need of the rest --- */
+
+static int dma[DOMAINS][FRAMES];	/* mappings by which a domain's devices reach a frame of another */
+static bool lingers[DOMAINS][FRAMES];	/* taken away, and IOTLBs not flushed yet */
+static unsigned space_of(struct iommu_space *s) { return (unsigned)((uintptr_t)s - 1); }
+int iommu_foreign_add(struct iommu_space *s, mfn_t m, bool write)
+{
+	__atomic_fetch_add(&dma[space_of(s)][m.n], 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+bool iommu_foreign_del(struct iommu_space *s, mfn_t m, bool write)
+{
+	int was = __atomic_fetch_sub(&dma[space_of(s)][m.n], 1, __ATOMIC_SEQ_CST);
+
+	assert_true(was > 0);
+	if (was == 1)
+		lingers[space_of(s)][m.n] = true;
+	return was == 1;
+}
+void iommu_flush(struct iommu_space *s) { memset(lingers[space_of(s)], 0, sizeof(lingers[0])); }
 
 static __thread unsigned seed = 1;
 static unsigned dice(unsigned n) { return rand_r(&seed) % n; }
@@ -117,6 +137,7 @@ int pv_type_get(struct frame *f, uint64_t type, struct domain *d, bool preemptib
 }
 void pv_type_put(struct frame *f)
 {
+	assert_false(lingers[host_current->domain->id][f - host_frames]);
 	assert_true(__atomic_fetch_sub(&f->type, 1, __ATOMIC_SEQ_CST) & FTYPE_COUNT_MASK);
 }
 int pv_grant_map(uint64_t addr, mfn_t mfn, unsigned flags, unsigned cache)
@@ -171,6 +192,19 @@ static long op(unsigned cmd, void *arg, unsigned count)
 }
 
 static unsigned page_of(unsigned d, unsigned n) { return 1 + d * PAGES + n; }
+static unsigned owner_of(unsigned mfn) { return (mfn - 1) / PAGES; }
+
+/* What a domain's devices reach is what it has mapped of others. */
+static void check_devices(unsigned d)
+{
+	int want[FRAMES] = { 0 };
+
+	for (unsigned s = 0; s < SLOTS; s++)
+		if (slot[d][s] && owner_of(slot[d][s] - 1) != d)
+			want[slot[d][s] - 1]++;
+	for (unsigned m = 0; m < FRAMES; m++)
+		assert_int_equal(dma[d][m], want[m]);
+}
 static struct grant_table *gt_of(unsigned d) { return doms[d].grants; }
 static grant_entry_v1_t *v1(unsigned d, grant_ref_t ref) { return gnttab_v1(gt_of(d), ref); }
 static grant_entry_v2_t *v2(unsigned d, grant_ref_t ref) { return gnttab_v2(gt_of(d), ref); }
@@ -239,12 +273,15 @@ static int setup(void **state)
 {
 	memset(doms, 0, sizeof(doms));
 	memset(slot, 0, sizeof(slot));
+	memset(dma, 0, sizeof(dma));
+	memset(lingers, 0, sizeof(lingers));
 	memset(host_frames, 0, sizeof(host_frames));
 	memset(host_ram, 0, sizeof(host_ram));
 	preempt_rate = 0;
 	for (unsigned i = 0; i < DOMAINS; i++) {
 		doms[i].id = i;
 		doms[i].state = DOM_ALIVE;
+		doms[i].iommu = (struct iommu_space *)(uintptr_t)(i + 1);
 		doms[i].max_pages = 1;
 		doms[i].is_control = i == 0;
 		atomic_set(&doms[i].refs, 1);
@@ -544,6 +581,7 @@ static void anything(void **state)
 		for (unsigned s = 0; s < SLOTS; s++)
 			mapped += slot[d][s] != 0;
 		assert_int_equal(gt_of(d)->nr_mapped, mapped);
+		check_devices(d);
 	}
 }
 

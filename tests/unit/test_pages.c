@@ -23,6 +23,7 @@
 #include "mem/m2p.h"
 #include "mem/section.h"
 #include "x86/cpu.h"
+#include "x86/iommu/iommu.h"
 
 #define SECTIONS 3u
 #define MFNS (SECTIONS * SECTION_FRAMES)
@@ -60,6 +61,11 @@ void *heap_zalloc(size_t n) { return calloc(1, n); }
 void heap_free(void *p) { free(p); }
 void flush_tlb_mask(const cpumask_t *mask, unsigned flags) { (void)mask; }
 void m2p_set(mfn_t m, uint64_t gfn) { (void)m; }
+static bool reachable[MFNS];	/* by devices of dom[0] */
+void iommu_frame_gone(struct iommu_space *s, mfn_t m)
+{
+	reachable[m.n] = false;
+}
 struct domain *domain_of_id(domid_t id) { return id < DOMAINS ? &dom[id] : NULL; }
 void domain_put(struct domain *d)
 {
@@ -93,6 +99,7 @@ void frames_free(struct frame *f, unsigned order, bool dirty)
 		assert_true(taken[f + i - host_frames]);
 		assert_int_equal(frame_refs(f + i), 0);
 		assert_int_equal(frame_owner(f + i), DOMID_NONE);
+		assert_false(reachable[f + i - host_frames]);
 		taken[f + i - host_frames] = false;
 		/* As in the real allocator, the record holds links now. */
 		f[i] = (struct frame){ .count = rand() & 0xffffffff, .type = rand() };
@@ -125,6 +132,7 @@ static void check(void)
 		for (unsigned s = 0; s < SECTIONS; s++)
 			for (unsigned m = s * SECTION_FRAMES; m < s * SECTION_FRAMES + USED; m++)
 				if (owned(&host_frames[m], d)) {
+					reachable[m] = n == 0 && !(host_frames[m].count & FRAME_XENHEAP);
 					assert_true(taken[m] && frame_refs(&host_frames[m]));
 					(host_frames[m].count & FRAME_XENHEAP) ? heap++ : normal++;
 				}
@@ -348,6 +356,7 @@ static int fresh(void **state)
 		section_table[s].state = SECTION_OPEN;
 	for (unsigned n = 0; n < DOMAINS; n++) {
 		dom[n] = (struct domain){ .id = n, .state = DOM_ALIVE, .max_pages = 200 + 100 * n };
+		dom[n].iommu = n ? NULL : (struct iommu_space *)&reachable;
 		atomic_set(&dom[n].refs, 1);
 		assert_int_equal(domain_pages_create(&dom[n]), 0);
 	}

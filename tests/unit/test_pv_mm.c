@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "pv/mm_priv.h"
@@ -20,6 +21,7 @@
 #include "hypercall/hypercall.h"
 #include "lib/panic.h"
 #include "x86/cpu.h"
+#include "x86/iommu/iommu.h"
 
 #define FRAMES 40u
 #define FIRST 1u	/* frame 0 is nobody's */
@@ -70,6 +72,9 @@ void m2p_set(mfn_t m, uint64_t gfn) { host_m2p[m.n] = gfn; }
 mfn_t m2p_piece(unsigned i) { return INVALID_MFN; }
 mfn_t host_root_mfn(void) { return MFN(0); }
 uint64_t host_root_entry(unsigned slot) { return slot == 256 ? 0x1003 : 0; }
+static bool dma[ALL];	/* frames that devices can write */
+void iommu_frame_writable(struct iommu_space *s, mfn_t m) { dma[m.n] = true; }
+void iommu_frame_gone(struct iommu_space *s, mfn_t m) { dma[m.n] = false; }
 void cpu_load_root(mfn_t root) { }
 void domain_flush_lazy(struct domain *d) { }
 void cpu_load_ldt(uint64_t base, unsigned ents) { }
@@ -175,6 +180,8 @@ static void check_frame(unsigned n, const struct counts *c)
 	uint64_t x = host_frames[n].type;
 
 	assert_false(x & FTYPE_BUSY);
+	/* Devices follow the type: what was last writable, and nothing else. */
+	assert_int_equal(dma[n], (x & FTYPE_MASK) == FTYPE_WRITABLE);
 	assert_int_equal(frame_refs(&host_frames[n]), c[n].refs);
 	assert_int_equal(ftype_refs(x), c[n].types);
 	if (!ftype_is_table(x) || !ftype_refs(x))
@@ -242,6 +249,8 @@ static int new_world(void **state)
 {
 	dom = (struct domain){ .id = 1, .pv = &pv_dom, .vcpu = vcpus, .max_vcpus = 1, .state = DOM_ALIVE, .dirty_cpus = { { 1 } } };
 	other = (struct domain){ .id = 2, .pv = &pv_other, .state = DOM_ALIVE };
+	dom.iommu = other.iommu = (struct iommu_space *)&dma;
+	memset(dma, 0, sizeof(dma));
 	pv_dom = (struct pv_domain){ 0 };
 	pv_vcpu = (struct pv_vcpu){ .kernel_mode = true };
 	vcpu = (struct vcpu){ .domain = &dom, .pv = &pv_vcpu, .info = &info };

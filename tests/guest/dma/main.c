@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A device that masters the bus where it should not.
+ *
+ * What could be wrong: memory that the CPU guards is open to devices, which name machine addresses as they are told.
+ * How it is provoked: QEMU's "edu" device copies up to a page between its buffer and any address; it is told to write and read
+ * one's own frames, the hypervisor's, another domain's, page tables, granted frames before, while and after they are mapped.
+ * A wrong host: lets a transfer through, refuses one of one's own, keeps a path to a frame that has become another's, says nothing.
+ */
+#include "child.h"
+#include <xen/grant_table.h>
+#include <xen/physdev.h>
+#include <xen/sysctl.h>
+
+#define EDU_ID		0x11e81234u
+#define BUFFER		0x40000UL	/* of the device, as its own DMA engine names it */
+#define SRC		(0x80 / 4)
+#define DST		(0x88 / 4)
+#define COUNT		(0x90 / 4)
+#define COMMAND		(0x98 / 4)
+#define PIECE		2048u		/* a whole buffer is more than the device can do at once */
+#define START		1u
+#define TO_MEMORY	2u
+#define HYPERVISOR	0x200000UL	/* where the image begins: its boot header, of no use after boot */
+#define QUIET_AFTER	60		/* faulting transfers at most */
+
+static u32 edu;
+static volatile u32 *regs;
+static u64 *page, *mirror;	/* two frames of ours */
+static char ring[16384];
+
+static u32 conf_read(u32 reg)
+{
+	u32 v;
+
+	__asm__ volatile("outl %0, %%dx" : : "a"(edu | (reg & ~3u)), "d"((u16)0xcf8));
+	__asm__ volatile("inl %%dx, %0" : "=a"(v) : "d"((u16)0xcfc));
+	return v;
+}
+
+static void conf_write(u32 reg, u32 v)
+{
+	__asm__ volatile("outl %0, %%dx" : : "a"(edu | (reg & ~3u)), "d"((u16)0xcf8));
+	__asm__ volatile("outl %0, %%dx" : : "a"(v), "d"((u16)0xcfc));
+}
+
+/* Is there a line about our device on the console since 'clear' was asked for? */
+static bool reported(bool clear)
+{
+	struct xen_sysctl s = { 0 };
+
+	s.u.readconsole.clear = clear;
+	s.u.readconsole.count = sizeof(ring) - 1;
+	set_xen_guest_handle(s.u.readconsole.buffer, ring);
+	if (sysctl_op(XEN_SYSCTL_readconsole, &s))
+		return false;
+	ring[s.u.readconsole.count] = 0;
+	return strstr(ring, "0:04.0") != NULL;
+}
+
+/* One transfer of bytes between the device's buffer and machine address pa. */
+static void transfer(u64 pa, unsigned bytes, u32 direction)
+{
+	conf_write(4, conf_read(4) | 6);
+	regs[SRC] = direction == TO_MEMORY ? BUFFER : pa;
+	regs[SRC + 1] = 0;
+	regs[DST] = direction == TO_MEMORY ? pa : BUFFER;
+	regs[DST + 1] = 0;
+	regs[COUNT] = bytes;
+	regs[COUNT + 1] = 0;
+	regs[COMMAND] = START | direction;
+	EXPECT(WAIT_FOR(!(regs[COMMAND] & START), 5 * SEC));
+}
+
+static u64 pa_of(const void *va) { return mfn_of(va) << PAGE_SHIFT; }
+
+/* Fills the device's buffer with words of pattern, by way of our own frame. */
+static void load(u64 pattern)
+{
+	for (unsigned i = 0; i < 512; i++)
+		page[i] = pattern;
+	transfer(pa_of(page), PIECE, 0);
+}
+
+/* The first word of the device's buffer. */
+static u64 unload(void)
+{
+	mirror[0] = 0;
+	transfer(pa_of(mirror), 64, TO_MEMORY);
+	return READ_ONCE(mirror[0]);
+}
+
+/* Device writes to what va shows, of machine address pa: does it arrive? */
+static bool writes(u64 pa, volatile u64 *va)
+{
+	static u64 pattern = 0x1111;
+
+	load(++pattern);
+	transfer(pa, 64, TO_MEMORY);
+	return *va == pattern;
+}
+
+static bool reads(u64 pa, u64 content)
+{
+	load(~content);
+	transfer(pa, 64, 0);
+	return unload() == content;
+}
+
+CASE(own, "the device writes and reads a frame of its owner's")
+{
+	struct physdev_set_iopl set = { 1 };
+
+	NEED(!HCALL2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, &set));
+	edu = 0x80000000 | 4 << 11;
+	REQUIRE(conf_read(0) == EDU_ID);
+	conf_write(4, conf_read(4) | 6);
+	REQUIRE_RC(map_page(window(50), (conf_read(0x10) & ~15u) | PTE_RW | 0x18), 0);
+	regs = window(50);
+	page = page_alloc();
+	mirror = page_alloc();
+	EXPECT(writes(pa_of(mirror), mirror));
+	page[0] = 0;
+	mirror[8] = 0xabcd;
+	EXPECT(reads(pa_of(mirror) + 64, 0xabcd));
+	EXPECT(!reported(true));
+}
+
+CASE(hypervisor, "the hypervisor's own memory: nothing is read, and the log names the device")
+{
+	NEED(regs);
+	reported(true);
+	load(0x5a5a5a5a5a5a5a5a);
+	transfer(HYPERVISOR, 64, TO_MEMORY);
+	EXPECT(WAIT_FOR(reported(false), 2 * SEC));
+	reported(true);
+	load(0);
+	transfer(HYPERVISOR + 0x1000, PIECE, 0);
+	EXPECT(WAIT_FOR(reported(false), 2 * SEC));
+	reported(true);
+}
+
+CASE(table, "a frame that becomes a page table is out of the device's reach while it is one")
+{
+	u64 *t = page_alloc();
+
+	NEED(regs);
+	EXPECT(writes(pa_of(t), t));
+	memset(t, 0, PAGE_SIZE);
+	REQUIRE_RC(page_ro(t), 0);
+	REQUIRE_RC(ext_op(MMUEXT_PIN_L1_TABLE, mfn_of(t), 0), 0);
+	reported(true);
+	EXPECT(!writes(pa_of(t), t));
+	EXPECT_HEX(t[0], 0);
+	EXPECT(WAIT_FOR(reported(false), 2 * SEC));
+	REQUIRE_RC(ext_op(MMUEXT_UNPIN_TABLE, mfn_of(t), 0), 0);
+	REQUIRE_RC(page_rw(t), 0);
+	EXPECT(writes(pa_of(t), t));
+	page_free(t);
+}
+
+CASE(tables_in_use, "the page tables that the guest runs on")
+{
+	u64 *l4 = (u64 *)start_info->pt_base, first = l4[5];
+
+	NEED(regs);
+	load(0);
+	transfer(pa_of(l4) + 40, 8, TO_MEMORY);
+	load(0x7777);
+	transfer(pa_of(l4) + 40, 8, TO_MEMORY);
+	EXPECT_HEX(READ_ONCE(l4[5]), first);
+	reported(true);
+}
+
+CASE(given_back, "a frame given back to the hypervisor, and one taken anew")
+{
+	u64 *p = page_alloc();
+	xen_pfn_t mfn = mfn_of(p);
+	struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+
+	NEED(regs);
+	set_xen_guest_handle(r.extent_start, &mfn);
+	EXPECT(writes(pa_of(p), p));
+	REQUIRE_RC(map_page(p, 0), 0);
+	REQUIRE_RC(memory_op(XENMEM_decrease_reservation, &r), 1);
+	reported(true);
+	load(0x9999);
+	transfer((u64)mfn << PAGE_SHIFT, 64, TO_MEMORY);
+	EXPECT(WAIT_FOR(reported(false), 2 * SEC));
+	mfn = pfn_of(p);
+	REQUIRE_RC(memory_op(XENMEM_populate_physmap, &r), 1);
+	((u64 *)start_info->mfn_list)[pfn_of(p)] = mfn;
+	REQUIRE_RC(map_page(p, (u64)mfn << PAGE_SHIFT | PTE_RW), 0);
+	EXPECT(writes((u64)mfn << PAGE_SHIFT, p));
+	reported(true);
+}
+
+/* ---- another domain ---------------------------------------------------------------------------------------------- */
+
+static struct child kid;
+
+/* Grants its page at arg[1] to domain arg[0] as reference 20; the page after it shows the grant table from now on. */
+static void kid_grant(struct comm *c)
+{
+	struct gnttab_setup_table st = { .dom = DOMID_SELF, .nr_frames = 1 };
+	struct grant_entry_v1 *table = (void *)(c->arg[1] + PAGE_SIZE);
+	xen_pfn_t frame;
+
+	set_xen_guest_handle(st.frame_list, &frame);
+	c->res[0] = grant_op(GNTTABOP_setup_table, &st, 1) ? 98 : st.status;
+	update_va(table, frame << PAGE_SHIFT | PTE_RW, UVMF_INVLPG | UVMF_LOCAL);
+	table[20].domid = c->arg[0];
+	table[20].frame = mfn_of((void *)c->arg[1]);
+	barrier();
+	table[20].flags = GTF_permit_access;
+}
+
+static bool map_grant(void *va, u32 flags, grant_handle_t *handle)
+{
+	struct gnttab_map_grant_ref m = { .host_addr = (u64)va, .flags = flags, .ref = 20, .dom = kid.id, .status = 99 };
+
+	if (grant_op(GNTTABOP_map_grant_ref, &m, 1) || m.status)
+		return false;
+	*handle = m.handle;
+	return true;
+}
+
+static long unmap_grant(void *va, grant_handle_t handle)
+{
+	struct gnttab_unmap_grant_ref u = { .host_addr = (u64)va, .handle = handle, .status = 99 };
+
+	return grant_op(GNTTABOP_unmap_grant_ref, &u, 1) ?: u.status;
+}
+
+CASE(others, "another domain's frame, even while we have it mapped as its builder")
+{
+	volatile u64 *w = window(41);
+	u64 pa;
+
+	NEED(regs);
+	if (!child_up(&kid, 0))
+		return;
+	pa = kid.mfn[kid.extra] << PAGE_SHIFT;
+	REQUIRE_RC(map_foreign((void *)w, pa | PTE_RW, kid.id), 0);
+	w[0] = 0x4321;
+	reported(true);
+	EXPECT(!writes(pa, w));
+	EXPECT_HEX(w[0], 0x4321);
+	EXPECT(WAIT_FOR(reported(false), 2 * SEC));
+	EXPECT(!reads(pa, 0x4321));
+	map_page((void *)w, 0);
+	reported(true);
+}
+
+CASE(granted, "a granted frame: written while mapped writable, only read while mapped read-only, out of reach afterwards")
+{
+	u64 pa = kid.mfn[kid.extra] << PAGE_SHIFT;
+	volatile u64 *w = window(41);
+	grant_handle_t rw, rw2, ro;
+
+	NEED(regs && kid.comm);
+	kid.comm->arg[0] = 0;
+	kid.comm->arg[1] = (u64)child_va(kid.extra);
+	NEED(child_run(&kid, kid_grant) && !kid.comm->res[0]);
+	REQUIRE(map_grant((void *)w, GNTMAP_host_map, &rw));
+	EXPECT(writes(pa, w));
+	REQUIRE(map_grant(window(42), GNTMAP_host_map, &rw2));
+	EXPECT_RC(unmap_grant(window(42), rw2), 0);
+	EXPECT(writes(pa, w));
+	REQUIRE(map_grant(window(42), GNTMAP_host_map | GNTMAP_readonly, &ro));
+	EXPECT_RC(unmap_grant((void *)w, rw), 0);
+	w = window(42);
+	EXPECT(reads(pa, w[0]));
+	EXPECT(!writes(pa, w));
+	rw = w[0];
+	EXPECT_RC(unmap_grant(window(42), ro), 0);
+	REQUIRE_RC(map_foreign(window(41), pa | PTE_RW, kid.id), 0);
+	w = window(41);
+	EXPECT(!writes(pa, w));
+	EXPECT(!reads(pa, w[0]));
+	map_page(window(41), 0);
+	EXPECT_RC(child_destroy(&kid), 0);
+	reported(true);
+}
+
+CASE(quieted, "a device that does not stop loses the bus; set up anew it works")
+{
+	int n;
+
+	NEED(regs);
+	load(0x6666);
+	for (n = 0; n < QUIET_AFTER && (conf_read(4) & 4); n++) {
+		regs[SRC] = BUFFER;
+		regs[DST] = HYPERVISOR;
+		regs[COUNT] = 64;
+		regs[COMMAND] = START | TO_MEMORY;
+		EXPECT(WAIT_FOR(!(regs[COMMAND] & START), 5 * SEC));
+	}
+	EXPECT(n < QUIET_AFTER);
+	EXPECT(writes(pa_of(mirror), mirror));
+}
