@@ -28,7 +28,6 @@
 #define STORM_WINDOW	100000000l	/* ns */
 #define STORM_COUNT	100000u		/* in one window: a million a second */
 #define UNHANDLED_MAX	100u
-#define MOVE_NS		10000000l	/* longer than any CPU keeps interrupts off */
 
 unsigned nr_gsis = NR_ISA, nr_irqs;
 
@@ -100,12 +99,54 @@ static int line_start(struct irq_desc *d, const cpumask_t *mask)
 	return 0;
 }
 
+static DEFINE_PER_CPU(bool, look_at_vectors);	/* a line has moved away from this CPU */
+
 static void free_old_vector(struct irq_desc *d)
 {
 	if (!d->old_vector)
 		return;
 	vector_free(d->old_cpu, d->old_vector);
 	d->old_vector = 0;
+}
+
+/*
+ * A line's old place, on the CPU where it is. An interrupt that the device sent before it was aimed anew waits in this CPU's
+ * local APIC, however long the CPU takes; if none does, none will come. Line locked.
+ */
+static void leave_old_place(struct irq_desc *d)
+{
+	if (d->old_vector && d->old_cpu == smp_processor_id() && !apic_vector_busy(d->old_vector))
+		free_old_vector(d);
+}
+
+static void look_at_old_places(void)
+{
+	this_cpu(look_at_vectors) = false;
+	mb();
+	for (unsigned v = VECTOR_DYNAMIC_FIRST; v <= VECTOR_DYNAMIC_LAST; v++) {
+		unsigned n = this_cpu(vector_irq)[v];
+		struct irq_desc *d = n ? &descs[n - 1] : NULL;
+
+		if (!d || READ_ONCE(d->old_vector) != v)
+			continue;
+		spin_lock(&d->lock);
+		if (d->old_vector == v)
+			leave_old_place(d);
+		spin_unlock(&d->lock);
+	}
+}
+
+/* Line locked, just aimed at its new place. */
+static void ask_old_place(struct irq_desc *d)
+{
+	if (!cpu_online(d->old_cpu)) {
+		free_old_vector(d);
+	} else if (d->old_cpu == smp_processor_id()) {
+		leave_old_place(d);
+	} else {
+		WRITE_ONCE(per_cpu(look_at_vectors, d->old_cpu), true);
+		smp_send_event_check(d->old_cpu);
+	}
 }
 
 /* Nobody is left: masked, vectors given back. Line locked, not in progress. */
@@ -243,9 +284,9 @@ bool irq_needs_eoi(unsigned irq)
 }
 
 /*
- * Moves the line to a CPU of mask. The old vector stays taken until the first interrupt at the new place, since one may be on
- * its way. -EINVAL: no such line; -ENOSPC: no CPU of mask is online or has a vector left; -EBUSY: it is still moving;
- * -EOPNOTSUPP: a message that cannot be masked.
+ * Moves the line to a CPU of mask. The old vector stays taken until the old CPU has seen that no interrupt waits there.
+ * -EINVAL: no such line; -ENOSPC: no CPU of mask is online or has a vector left; -EBUSY: it is still moving; -EOPNOTSUPP: a
+ * message that cannot be masked.
  */
 int irq_set_affinity(unsigned irq, const cpumask_t *mask)
 {
@@ -259,21 +300,18 @@ int irq_set_affinity(unsigned irq, const cpumask_t *mask)
 	flags = spin_lock_irqsave(&d->lock);
 	if (!d->vector || (cpumask_test_cpu(d->cpu, mask) && cpu_online(d->cpu)))
 		goto out;
-	/* A line that has been quiet since it moved has nothing on its way to the old place any more. */
-	if (d->old_vector && now() - d->moved_at > MOVE_NS)
-		free_old_vector(d);
 	if (d->chip == &msi_chip && !msi_can_move(d))
 		rc = -EOPNOTSUPP;
 	else
 		rc = d->old_vector ? -EBUSY : vectors_alloc(mask, irq, 1, &cpu, &vector);
 	if (rc)
 		goto out;
-	d->moved_at = now();
 	d->old_cpu = d->cpu;
 	d->old_vector = d->vector;
 	d->cpu = cpu;
 	d->vector = vector;
 	d->chip->aim(d);
+	ask_old_place(d);
 out:
 	spin_unlock_irqrestore(&d->lock, flags);
 	return rc;
@@ -405,8 +443,6 @@ static void line_interrupt(unsigned vector)
 	d = &descs[n - 1];
 	spin_lock(&d->lock);
 	d->count++;
-	if (d->old_vector && d->vector == vector && d->cpu == smp_processor_id())
-		free_old_vector(d);
 	if (!d->chip || d->in_progress || !(d->fn || d->nr_cookies)) {
 		apic_eoi();
 		if (d->in_progress)
@@ -420,6 +456,8 @@ static void line_interrupt(unsigned vector)
 		else
 			run_guests(d);
 	}
+	if (unlikely(d->old_vector == vector))
+		leave_old_place(d);
 	spin_unlock(&d->lock);
 }
 
@@ -467,5 +505,7 @@ void do_irq(struct cpu_user_regs *regs)
 		ipi_call_interrupt();
 	else if (vector == VECTOR_ERROR)
 		apic_error_interrupt();
+	else if (unlikely(this_cpu(look_at_vectors)))
+		look_at_old_places();
 	/* VECTOR_EVENT_CHECK: the way back looks at the softirqs. */
 }

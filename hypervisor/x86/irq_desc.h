@@ -47,7 +47,6 @@ struct irq_desc {
 	/* where it arrives; vector 0: nowhere yet */
 	uint8_t vector, old_vector;
 	uint16_t cpu, old_cpu;
-	int64_t moved_at;		/* system time */
 	/* for the log */
 	uint64_t count;
 	unsigned unhandled;

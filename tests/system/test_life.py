@@ -106,3 +106,11 @@ def test_stress(host):
 @pytest.mark.full
 def test_stress_ten_minutes(host):
     stress(host, 600)
+
+
+def test_interrupts_follow(host):
+    """dom0's vCPUs move between CPUs, and its disk's interrupt with them, while it reads: none is lost on the way."""
+    mark = len(host.log())
+    host.run("for i in 1 2 3; do dd if=/dev/vda of=/dev/null bs=4k count=4000 skip=$((i*9000)) iflag=direct status=none & done; "
+             "for i in $(seq 40); do xl vcpu-pin 0 all $((i % 2)); done; xl vcpu-pin 0 all all; wait", 180)
+    assert "which no line has" not in host.log()[mark:]
