@@ -7,6 +7,9 @@
  - pv and hvm, svm and vmx never include each other. debug/ and release/ are seen by nobody.
  - A header named NAME_priv.h is seen only by its folder's NAME.c and NAME_*.c.
  - abi/ includes freestanding and public Xen headers; the hypervisor those, abi/ and itself.
+ - Dom0's libraries stand in libs/deps, lowest first: each includes abi/, itself and those before it. A daemon includes abi/,
+   libraries and itself, no other daemon; a program of cli/ likewise. daemons/apid makes no hypercall (DENIED); cli/xe knows the
+   XenAPI alone. The hypervisor knows none of them.
  - Nothing includes tests/; tests/guest sees only abi/, freestanding and Xen headers and itself.
  - No include cycle. Every header compiles alone (with --headers, which needs a configured build).
 Exceptions stand in tools/layers_exceptions.txt, one "FROM TO" a line; one that is not needed is an error.
@@ -24,6 +27,9 @@ BOOT_PUBLIC = {"boot/boot.h", "boot/image.h", "boot/cmdline.h"}
 NEVER = {("pv", "hvm"), ("hvm", "pv"), ("svm", "vmx"), ("vmx", "svm")}
 FREESTANDING = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h", "stdalign.h", "stdnoreturn.h", "limits.h", "float.h",
                 "iso646.h", "cpuid.h"}
+# Libraries that a program must not see.
+DENIED = {"daemons/apid": {"hcall"}, "cli/xe": {"hcall", "store", "build", "stream", "device", "vm"}}
+USER_SPACE = ("libs", "daemons", "cli")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 
 
@@ -43,6 +49,8 @@ def includes(path):
 def resolve(path, name):
     """The file of the repository that an include with quotes names, or None."""
     roots = [os.path.dirname(path), "hypervisor", "abi", ""]
+    if path.startswith(USER_SPACE) or path.startswith("tests/store"):
+        roots = [os.path.dirname(path), "libs", "abi", "daemons"]
     if path.startswith("tests/guest"):
         roots += ["tests/guest", "tests/guest/lib"]
     for root in roots:
@@ -59,6 +67,8 @@ def layer(path):
 
 def allowed_inside(source, target):
     """None, or why the hypervisor's file source may not include its file target."""
+    if not target.startswith("hypervisor/"):
+        return "the hypervisor knows nothing of user space"
     a, b = layer(source), layer(target)
     inner = target[len("hypervisor/"):]
     if a == b:
@@ -83,6 +93,32 @@ def allowed_inside(source, target):
     return private(source, target)
 
 
+def libraries():
+    path = os.path.join(TOP, "libs/deps")
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return [line.strip() for line in f if line.strip() and not line.startswith("#")]
+
+
+def allowed_in_user_space(source, target):
+    """None, or why a file of libs/, daemons/ or cli/ may not include the file target."""
+    area, name = source.split("/")[:2]
+    to, to_name = target.split("/")[:2]
+    order = libraries()
+    if to == "abi" or (area, name) == (to, to_name):
+        return None
+    if to != "libs":
+        return "the hypervisor is another world" if to == "hypervisor" else "programs talk by protocols in abi/"
+    if to_name not in order or (area == "libs" and name not in order):
+        return "a library that is not in libs/deps"
+    if to_name in DENIED.get("%s/%s" % (area, name), ()):
+        return "%s/%s may not know %s" % (area, name, to_name)
+    if area == "libs" and order.index(to_name) > order.index(name):
+        return "%s is above %s in libs/deps" % (to_name, name)
+    return None
+
+
 def private(source, target):
     name = os.path.basename(target)
     if not name.endswith("_priv.h"):
@@ -94,13 +130,19 @@ def private(source, target):
     return "%s is private to %s" % (name, owner)
 
 
+def judge_system(source, name):
+    if source.startswith(USER_SPACE + ("tests/store",)):
+        return "the XenAPI is all that xe knows" if source.startswith("cli/xe/") and name.startswith("xen") else None
+    if name.startswith("xen/") or name in FREESTANDING or source.startswith(("tests/unit", "tests/fuzz", "tests/system")):
+        return None
+    if name == "elf.h" and source.startswith("tests/guest"):
+        return None
+    return "<%s> is neither freestanding nor a public Xen header" % name
+
+
 def judge(source, kind, name):
     if kind == "<":
-        if name.startswith("xen/") or name in FREESTANDING or source.startswith(("tests/unit", "tests/fuzz", "tests/system")):
-            return None
-        if name == "elf.h" and source.startswith("tests/guest"):
-            return None
-        return "<%s> is neither freestanding nor a public Xen header" % name
+        return judge_system(source, name)
     target = resolve(source, name)
     if target is None:
         return "no such file"
@@ -108,14 +150,13 @@ def judge(source, kind, name):
     if to == "tests" and area != "tests":
         return "nothing includes tests/"
     if area == "tests":
-        if source.startswith("tests/guest") and not target.startswith(("tests/guest", "abi/")):
-            return "tests/guest knows the ABI only"
-        return None
+        stranger = source.startswith("tests/guest") and not target.startswith(("tests/guest", "abi/"))
+        return "tests/guest knows the ABI only" if stranger else None
     if area == "abi":
         return None if to == "abi" else "abi/ includes nothing of ours"
-    if to == "abi":
-        return None
-    return allowed_inside(source, target)
+    if area in USER_SPACE:
+        return allowed_in_user_space(source, target)
+    return None if to == "abi" else allowed_inside(source, target)
 
 
 def cycles(graph):
@@ -165,7 +206,7 @@ def exceptions():
 
 def main():
     bad, graph, excused, used = [], {}, exceptions(), set()
-    for area in ("hypervisor", "abi", "tests"):
+    for area in ("hypervisor", "abi") + USER_SPACE + ("tests",):
         for source in sources(area):
             for kind, name in includes(source):
                 target = resolve(source, name) if kind == '"' else None

@@ -4,6 +4,7 @@
 
 The first lines of FUZZER.c name the hypervisor's files that it drives, as unit tests do:
     // sources: lib/elf.c unit/world.c     (unit/: a file of tests/unit, compiled as the fuzzer itself is)
+    // sources: daemons/stored/tx.c        (a whole path: user space's)
     // sources: host_guest.h               (a header of tests/fuzz or tests/unit that is included before everything)
     // globals: text_used                  (variables of those files that the fuzzer resets)
 """
@@ -50,6 +51,8 @@ def main():
     for w in words + ([] if "debug/lock_check.c" in words else ["release/lock_check.c"]):
         if w.startswith("unit/"):
             files.append((os.path.join(TOP, "tests", w), []))
+        elif w.startswith(("daemons/", "libs/")):
+            files.append((os.path.join(TOP, w), []))
         elif w.endswith(".c") and ("hypervisor", w) not in files:
             files.append((os.path.join(TOP, "hypervisor", w), rename))
     folder = output + ".p"
