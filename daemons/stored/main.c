@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * anel-stored: the store of Xen's protocol, on its socket and on the rings of all domains. It keeps its state in a folder of
+ * a memory file system and its sockets with whoever starts it, so that it may be killed at any instant and started again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "server.h"
+#include "skel/log.h"
+#include "skel/skel.h"
+#include "store_proto.h"
+
+static const struct skel_privileges privileges = {
+	.daemon = "anel-stored",
+	.capabilities = 0,
+	.keeps = "its state, its sockets, event channels, grant and foreign mappings, domctl; no capability",
+};
+
+static struct {
+	const char *state, *socket, *pid_file;
+	bool no_hypervisor;
+} options = { .state = "/run/anel-stored", .socket = STORE_SOCKET };
+
+static void usage(FILE *out)
+{
+	fputs("anel-stored [options]\n"
+	      "  --state DIR        where the state is kept, on a memory file system (/run/anel-stored)\n"
+	      "  --socket PATH      where clients come (" STORE_SOCKET ")\n"
+	      "  --pid-file FILE    the process's number goes there\n"
+	      "  --no-hypervisor    serve the socket alone\n"
+	      "  --verbose          say more\n",
+	      out);
+}
+
+static int parse(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "state", required_argument, NULL, 's' },   { "socket", required_argument, NULL, 'S' },
+		{ "pid-file", required_argument, NULL, 'F' }, { "no-hypervisor", no_argument, NULL, 'n' },
+		{ "verbose", no_argument, NULL, 'V' },	      { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) >= 0) {
+		if (c == 's')
+			options.state = optarg;
+		else if (c == 'S')
+			options.socket = optarg;
+		else if (c == 'F')
+			options.pid_file = optarg;
+		else if (c == 'n')
+			options.no_hypervisor = true;
+		else if (c == 'V')
+			log_debugging = true;
+		else
+			return usage(c == 'h' ? stdout : stderr), c == 'h' ? 0 : 2;
+	}
+	return optind == argc ? -1 : 2;
+}
+
+static int listen_on(const char *path)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t mask;
+
+	if (fd < 0 || strlen(path) >= sizeof(at.sun_path))
+		return -EINVAL;
+	strcpy(at.sun_path, path);
+	unlink(path);
+	mask = umask(0177);
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, SOMAXCONN) < 0) {
+		int err = -errno;
+
+		close(fd);
+		fd = err;
+	}
+	umask(mask);
+	return fd;
+}
+
+static void take(void *data, const char *name, int fd)
+{
+	server_take_fd(data, name, fd);
+}
+
+static int listen_if_not_yet(struct server *v)
+{
+	int fd;
+
+	if (v->listen.fd >= 0)
+		return 0;
+	fd = listen_on(options.socket);
+	if (fd < 0)
+		return fd;
+	skel_keep_fd("socket", fd);
+	return server_listen(v, fd);
+}
+
+static void write_pid(void)
+{
+	FILE *f = options.pid_file ? fopen(options.pid_file, "w") : NULL;
+
+	if (f) {
+		fprintf(f, "%d\n", getpid());
+		fclose(f);
+	}
+}
+
+static int fail(const char *what, int err)
+{
+	log_error("%s: %s", what, strerror(-err));
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	static struct server server;
+	int dir, err = parse(argc, argv);
+
+	if (err >= 0)
+		return err;
+	if (mkdir(options.state, 0700) < 0 && errno != EEXIST)
+		return fail(options.state, -errno);
+	dir = open(options.state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return fail(options.state, -errno);
+	err = options.no_hypervisor ? 0 : xen_open();
+	if (err)
+		return fail("no hypervisor (there is --no-hypervisor)", err);
+	err = server_init(&server, dir);
+	if (err)
+		return fail("the saved state", err);
+	err = loop_init(&server.loop);
+	if (err < 0)
+		return fail("event loop", err);
+	skel_kept_fds(take, &server);
+	err = listen_if_not_yet(&server);
+	if (err < 0)
+		return fail(options.socket, err);
+	server_attach(&server);
+	write_pid();
+	err = skel_drop_privileges(&privileges);
+	if (err)
+		return fail("giving privileges away", err);
+	skel_ready("serving");
+	server_run(&server);
+	return 0;
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "node.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "skel/mem.h"
+
+struct node_sums node_sums;
+
+struct perms *perms_new(const struct perm *p, size_t count)
+{
+	struct perms *perms = mem_alloc(sizeof(*perms) + count * sizeof(*p));
+
+	perms->refs = 1;
+	perms->count = count;
+	memcpy(perms->p, p, count * sizeof(*p));
+	return perms;
+}
+
+struct perms *perms_get(struct perms *perms)
+{
+	perms->refs++;
+	return perms;
+}
+
+void perms_put(struct perms *perms)
+{
+	if (perms && --perms->refs == 0)
+		free(perms);
+}
+
+static size_t bytes_of(const struct node *n)
+{
+	return sizeof(*n) + n->name_len + 1 + n->value_len + n->room * sizeof(n->child[0]);
+}
+
+struct node *node_new(const char *name, size_t len, struct perms *perms, uint64_t gen)
+{
+	struct node *n = mem_alloc(sizeof(*n) + len + 1);
+
+	memset(n, 0, sizeof(*n));
+	n->refs = 1;
+	n->gen = n->child_gen = gen;
+	n->perms = perms_get(perms);
+	n->name_len = len;
+	memcpy(n->name, name, len);
+	n->name[len] = 0;
+	node_sums.nodes++;
+	node_sums.bytes += bytes_of(n);
+	return n;
+}
+
+struct node *node_get(struct node *n)
+{
+	n->refs++;
+	return n;
+}
+
+void node_put(struct node *n)
+{
+	if (!n || --n->refs)
+		return;
+	node_sums.nodes--;
+	node_sums.bytes -= bytes_of(n);
+	for (uint32_t i = 0; i < n->children; i++)
+		node_put(n->child[i]);
+	perms_put(n->perms);
+	free(n->child);
+	free(n->value);
+	free(n);
+}
+
+static int compare(const struct node *n, const char *name, size_t len)
+{
+	size_t common = n->name_len < len ? n->name_len : len;
+	int d = memcmp(n->name, name, common);
+
+	return d ? d : (n->name_len > len) - (n->name_len < len);
+}
+
+/* The place of the first child that is not before name. */
+static uint32_t place_of(const struct node *n, const char *name, size_t len)
+{
+	uint32_t low = 0, high = n->children;
+
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+
+		if (compare(n->child[mid], name, len) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static struct node **slot_of(const struct node *n, const char *name, size_t len)
+{
+	uint32_t i = place_of(n, name, len);
+
+	return i < n->children && compare(n->child[i], name, len) == 0 ? &n->child[i] : NULL;
+}
+
+struct node *node_child(const struct node *n, const char *name, size_t len)
+{
+	struct node **slot = slot_of(n, name, len);
+
+	return slot ? *slot : NULL;
+}
+
+void node_set_value(struct node *n, const void *value, size_t len, uint64_t gen)
+{
+	if (len > n->value_len || len < n->value_len / 2) {
+		char *copy = len ? mem_alloc(len) : NULL;
+
+		free(n->value);
+		n->value = copy;
+	}
+	if (len)
+		memcpy(n->value, value, len);
+	node_sums.bytes += (uint64_t)len - n->value_len;
+	n->value_len = len;
+	n->gen = gen;
+}
+
+void node_set_perms(struct node *n, struct perms *perms, uint64_t gen)
+{
+	perms_get(perms);
+	perms_put(n->perms);
+	n->perms = perms;
+	n->gen = gen;
+}
+
+static void set_room(struct node *n, uint32_t room)
+{
+	node_sums.bytes += ((uint64_t)room - n->room) * sizeof(n->child[0]);
+	n->child = mem_realloc(n->child, room * sizeof(n->child[0]));
+	n->room = room;
+}
+
+struct node *node_add_child(struct node *parent, struct node *child, uint64_t gen)
+{
+	uint32_t i = place_of(parent, child->name, child->name_len);
+
+	if (parent->children == parent->room)
+		set_room(parent, parent->room ? parent->room + parent->room / 2 + 1 : 4);
+	memmove(&parent->child[i + 1], &parent->child[i], (parent->children - i) * sizeof(parent->child[0]));
+	parent->child[i] = child;
+	parent->children++;
+	parent->child_gen = gen;
+	return child;
+}
+
+void node_remove_child(struct node *parent, const char *name, size_t len, uint64_t gen)
+{
+	struct node **slot = slot_of(parent, name, len);
+	struct node *gone;
+
+	if (!slot)
+		return;
+	gone = *slot;
+	parent->children--;
+	memmove(slot, slot + 1, (&parent->child[parent->children] - slot) * sizeof(*slot));
+	parent->child_gen = gen;
+	if (parent->children < parent->room / 4)
+		set_room(parent, parent->room / 2);
+	node_put(gone);
+}
+
+/* The next component of a path that starts with '/'; NULL at its end. */
+static const char *component(const char **path, size_t *len)
+{
+	const char *start = *path + (**path == '/');
+	const char *end = strchrnul(start, '/');
+
+	*len = end - start;
+	*path = end;
+	return *len ? start : NULL;
+}
+
+struct node *tree_nearest(struct node *root, const char *path, const char **rest)
+{
+	struct node *n = root;
+	const char *name;
+	size_t len;
+
+	for (*rest = path; (name = component(&path, &len)) != NULL; *rest = path) {
+		struct node *next = node_child(n, name, len);
+
+		if (!next)
+			return n;
+		n = next;
+	}
+	*rest = path;
+	return n;
+}
+
+struct node *tree_find(struct node *root, const char *path)
+{
+	const char *rest;
+	struct node *n = tree_nearest(root, path, &rest);
+
+	return *rest ? NULL : n;
+}
+
+static struct node *copy_node(const struct node *old)
+{
+	struct node *n = node_new(old->name, old->name_len, old->perms, old->gen);
+
+	n->child_gen = old->child_gen;
+	if (old->children)
+		set_room(n, old->children);
+	n->children = old->children;
+	for (uint32_t i = 0; i < n->children; i++)
+		n->child[i] = node_get(old->child[i]);
+	node_set_value(n, old->value, old->value_len, old->gen);
+	return n;
+}
+
+static struct node *own(struct node **slot)
+{
+	if ((*slot)->refs > 1) {
+		struct node *copy = copy_node(*slot);
+
+		node_put(*slot);
+		*slot = copy;
+	}
+	return *slot;
+}
+
+struct node *tree_own(struct node **root, const char *path, const char **rest)
+{
+	struct node *n = own(root);
+	const char *name;
+	size_t len;
+
+	for (*rest = path; (name = component(&path, &len)) != NULL; *rest = path) {
+		struct node **slot = slot_of(n, name, len);
+
+		if (!slot)
+			return n;
+		n = own(slot);
+	}
+	*rest = path;
+	return n;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Nodes of the store's tree. A tree is its root; a snapshot is one more reference on it. A node with one reference, all of
+ * whose ancestors have one, is this tree's own and changed in place; others are copied on the way to a change.
+ */
+#ifndef STORED_NODE_H
+#define STORED_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PERM_READ 1u
+#define PERM_WRITE 2u
+#define PERM_OWNER 4u
+
+struct perm {
+	uint16_t domid;
+	uint8_t bits;
+};
+
+/* The first entry: the owner, and what all domains may that have no entry. Never changed, shared among nodes. */
+struct perms {
+	uint32_t refs;
+	uint32_t count;
+	struct perm p[];
+};
+
+struct node {
+	uint32_t refs;
+	uint32_t children, room;
+	uint32_t value_len;
+	uint64_t gen;		/* changes with value and permissions; no two nodes ever had the same */
+	uint64_t child_gen;	/* changes with the list of children */
+	uint64_t mark;		/* the snapshot writer's */
+	struct perms *perms;
+	struct node **child;	/* sorted by name */
+	char *value;
+	uint16_t name_len;
+	char name[];
+};
+
+struct perms *perms_new(const struct perm *p, size_t count);
+struct perms *perms_get(struct perms *);
+void perms_put(struct perms *);
+
+/* A node without value and children, of the generation gen; takes a reference on perms. */
+struct node *node_new(const char *name, size_t len, struct perms *perms, uint64_t gen);
+struct node *node_get(struct node *);
+void node_put(struct node *);
+struct node *node_child(const struct node *, const char *name, size_t len);
+
+/* These want a node that is its tree's own. */
+void node_set_value(struct node *, const void *value, size_t len, uint64_t gen);
+void node_set_perms(struct node *, struct perms *, uint64_t gen);
+struct node *node_add_child(struct node *parent, struct node *child, uint64_t gen);
+void node_remove_child(struct node *parent, const char *name, size_t len, uint64_t gen);
+
+/* The node of an absolute path, or NULL. */
+struct node *tree_find(struct node *root, const char *path);
+/* The deepest node on the way to path that is there; *rest is what of the path is left, "" if all was found. */
+struct node *tree_nearest(struct node *root, const char *path, const char **rest);
+/* As tree_nearest; it and all its ancestors are the tree's own afterwards. */
+struct node *tree_own(struct node **root, const char *path, const char **rest);
+
+/* Nodes that exist, in whatever tree, and the bytes that they take. */
+struct node_sums {
+	uint64_t nodes, bytes;
+};
+extern struct node_sums node_sums;
+
+#endif

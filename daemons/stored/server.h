@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Between the clients and the state: messages become records, streams go out. Clients that have something to do stand in a
+ * queue, and each gets a turn of a few requests, so that one that floods does not hold up the others.
+ */
+#ifndef STORED_SERVER_H
+#define STORED_SERVER_H
+
+#include "journal.h"
+#include "skel/loop.h"
+#include "slots.h"
+#include "xen.h"
+
+struct client {
+	struct loop_source source;	/* of a socket */
+	struct list run;		/* in server.run if it may have something to do */
+	struct list gone;		/* in server.gone when its connection has ended */
+	struct conn *conn;
+	struct slot *slot;
+	struct xen_ring ring;		/* of a domain */
+	bool readable, blocked, notify;
+};
+
+struct server {
+	struct store store;
+	struct journal journal;
+	struct slots slots;
+	struct loop loop;
+	struct loop_source listen, events;
+	struct list run, gone;
+	struct client **by_port;	/* clients with rings */
+	unsigned ports;
+	unsigned solo;			/* turns since another client than the last had one */
+	struct client *last;
+	uint64_t doom_at;		/* records at which transactions are looked at again */
+	uint32_t first_free;		/* no slot below is free */
+};
+
+/* Loads the state from the folder or begins a new one. 0 or -errno. */
+int server_init(struct server *, int dir);
+/* A descriptor that was kept: the listening socket or a client's. */
+void server_take_fd(struct server *, const char *name, int fd);
+/* Rings of all domains and sockets of all clients are there again, or their connections end; dom0 is introduced. */
+void server_attach(struct server *);
+int server_listen(struct server *, int fd);
+void server_run(struct server *);
+
+/* server_io.c */
+void server_execute(struct server *, struct client *, const struct xsd_sockmsg *);
+bool server_serve(struct server *, struct client *);
+void server_flush(struct server *);
+void server_wake(struct server *, struct client *);
+
+/* server_conn.c */
+struct record *server_record(struct server *, enum record_kind, uint16_t slot, uint32_t a, uint32_t b);
+void server_commit(struct server *, const struct record *);
+/* A free slot for a new connection, reset; NULL if there is none. */
+struct slot *server_new_slot(struct server *, uint16_t *index, uint64_t in, uint64_t out);
+struct client *server_new_client(struct server *, struct conn *, struct slot *);
+void server_set_ring(struct server *, struct client *, const struct xen_ring *);
+void server_detach_ring(struct server *, struct client *);
+int server_add_socket(struct server *, int fd);
+void server_reconnect(struct server *, struct client *);
+void server_break(struct server *, struct client *, uint32_t error);
+void server_reap(struct server *);
+void server_check_domains(struct server *);
+
+#endif

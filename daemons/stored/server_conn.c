@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Connections come and go. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "ring.h"
+#include "server.h"
+#include "skel/log.h"
+#include "skel/mem.h"
+#include "skel/skel.h"
+#include "tx.h"
+
+#define DOOM_EVERY 1024u
+#define DOOM_SPARE 65536u
+
+static struct client *client_of(struct loop_source *source)
+{
+	return list_entry(source, struct client, source);
+}
+
+/* Not before the journal has room for it: with no memory for a new one everything waits. */
+static void make_room(struct server *v, uint32_t size)
+{
+	while (!journal_record(&v->journal, size)) {
+		int err = journal_renew(&v->journal, &v->store, v->journal.instance);
+
+		if (err) {
+			log_error("journal: %s", strerror(-err));
+			usleep(100000);
+		}
+	}
+}
+
+struct record *server_record(struct server *v, enum record_kind kind, uint16_t slot, uint32_t a, uint32_t b)
+{
+	struct record *r;
+
+	make_room(v, RECORD_MAX);
+	r = journal_record(&v->journal, RECORD_MAX);
+	*r = (struct record){ sizeof(*r), kind, slot, a, b, 0, 0 };
+	return r;
+}
+
+void server_commit(struct server *v, const struct record *r)
+{
+	journal_commit(&v->journal, &v->store, r);
+}
+
+struct slot *server_new_slot(struct server *v, uint16_t *index, uint64_t in, uint64_t out)
+{
+	struct slot *slot;
+	uint32_t i = v->first_free;
+
+	while (i < MAX_CONNS && v->store.conns[i])
+		i++;
+	v->first_free = i;
+	slot = i < MAX_CONNS ? slots_get(&v->slots, i) : NULL;
+	if (slot)
+		slot_reset(slot, slot->generation + 1, in, out);
+	*index = i;
+	return slot;
+}
+
+struct client *server_new_client(struct server *v, struct conn *c, struct slot *slot)
+{
+	struct client *cl = mem_zalloc(sizeof(*cl));
+
+	cl->conn = c;
+	cl->slot = slot;
+	cl->source.fd = -1;
+	cl->ring.port = -1;
+	cl->readable = true;
+	list_init(&cl->run);
+	list_init(&cl->gone);
+	c->port = cl;
+	server_wake(v, cl);
+	return cl;
+}
+
+void server_detach_ring(struct server *v, struct client *cl)
+{
+	if (cl->ring.port >= 0 && v->by_port[cl->ring.port] == cl)
+		v->by_port[cl->ring.port] = NULL;
+	if (cl->ring.page)
+		xen_detach(&cl->ring);
+}
+
+void server_set_ring(struct server *v, struct client *cl, const struct xen_ring *ring)
+{
+	unsigned port = ring->port;
+
+	cl->ring = *ring;
+	if (port >= v->ports) {
+		v->by_port = mem_realloc(v->by_port, (port + 64) * sizeof(v->by_port[0]));
+		memset(v->by_port + v->ports, 0, (port + 64 - v->ports) * sizeof(v->by_port[0]));
+		v->ports = port + 64;
+	}
+	v->by_port[port] = cl;
+}
+
+static void on_socket(struct loop_source *source, uint32_t events);
+
+static struct server *the_server;	/* of the callbacks below */
+
+static void on_gone(struct conn *c)
+{
+	struct client *cl = c->port;
+
+	cl->conn = NULL;
+	c->port = NULL;
+	if (c->slot < the_server->first_free)
+		the_server->first_free = c->slot;
+	list_remove(&cl->run);
+	list_append(&the_server->gone, &cl->gone);
+	if (cl->source.fd >= 0) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "c%u.%u", c->slot, c->generation);
+		skel_forget_fd(name);
+	}
+}
+
+static void on_socket(struct loop_source *source, uint32_t events)
+{
+	struct client *cl = client_of(source);
+
+	if (!cl->conn)
+		return;
+	if (events & ~EPOLLOUT)
+		cl->readable = true;
+	if ((events & EPOLLOUT) && list_empty(&cl->conn->dirty))
+		list_append(&the_server->store.dirty, &cl->conn->dirty);
+	server_wake(the_server, cl);
+}
+
+/* After all that might still point to them. */
+void server_reap(struct server *v)
+{
+	while (!list_empty(&v->gone)) {
+		struct client *cl = list_first(&v->gone, struct client, gone);
+
+		list_remove(&cl->gone);
+		if (v->last == cl)
+			v->last = NULL;
+		server_detach_ring(v, cl);
+		if (cl->source.fd >= 0) {
+			loop_remove(&v->loop, &cl->source);
+			close(cl->source.fd);
+		}
+		free(cl);
+	}
+}
+
+static int start_socket(struct server *v, struct client *cl, int fd)
+{
+	cl->source = (struct loop_source){ on_socket, fd };
+	return loop_add(&v->loop, &cl->source, EPOLLIN);
+}
+
+int server_add_socket(struct server *v, int fd)
+{
+	char name[32];
+	uint16_t index;
+	struct slot *slot = server_new_slot(v, &index, 0, 0);
+
+	if (!slot) {
+		log_warning("no room for another client");
+		close(fd);
+		return -ENOSPC;
+	}
+	/* Whoever started us has it before the client hears anything from us. */
+	snprintf(name, sizeof(name), "c%u.%u", index, slot->generation);
+	skel_keep_fd(name, fd);
+	server_commit(v, server_record(v, REC_CONNECT, index, slot->generation, 0));
+	return start_socket(v, server_new_client(v, v->store.conns[index], slot), fd);
+}
+
+void server_reconnect(struct server *v, struct client *cl)
+{
+	struct conn *old = cl->conn;
+	uint16_t domid = old->domid, old_slot = old->slot, index;
+	struct slot *slot = server_new_slot(v, &index, 0, 0);
+
+	if (!slot)
+		return;
+	/* The way to the guest stays, everything else begins anew. */
+	old->port = NULL;
+	server_commit(v, server_record(v, REC_RECONNECT, index, slot->generation, domid));
+	cl->conn = v->store.conns[index];
+	cl->conn->port = cl;
+	cl->slot = slot;
+	ring_reset(cl->ring.page);
+	cl->notify = true;
+	if (old_slot < v->first_free)
+		v->first_free = old_slot;
+}
+
+void server_break(struct server *v, struct client *cl, uint32_t error)
+{
+	if (!cl->conn->ring) {
+		server_commit(v, server_record(v, REC_DISCONNECT, cl->conn->slot, 0, 0));
+		return;
+	}
+	log_warning("domain %u breaks the protocol of its ring: error %u", cl->conn->domid, error);
+	server_commit(v, server_record(v, REC_BROKEN, cl->conn->slot, 0, 0));
+	ring_set_error(cl->ring.page, error);
+	cl->notify = true;
+}
+
+void server_check_domains(struct server *v)
+{
+	for (unsigned d = 1; d < DOMIDS; d++) {
+		struct domain *dom = v->store.domains[d];
+		enum xen_life life = dom ? xen_life(d) : XEN_LIVES;
+
+		if (life == XEN_GONE)
+			server_commit(v, server_record(v, REC_DEAD, 0, d, 0));
+		else if (life == XEN_SHUTDOWN && !dom->shutdown)
+			server_commit(v, server_record(v, REC_SHUTDOWN, 0, d, 0));
+	}
+}
+
+/* What transactions hold of the past is bounded by the size of the present. */
+static void doom_transactions(struct server *v)
+{
+	uint64_t present = 0;
+	struct tx *tx;
+
+	v->doom_at = v->journal.records + DOOM_EVERY;
+	if (node_sums.nodes < DOOM_SPARE)
+		return;
+	for (unsigned d = 0; d < DOMIDS; d++)
+		present += v->store.nodes_of[d];
+	if (node_sums.nodes < 2 * present + DOOM_SPARE)
+		return;
+	for (unsigned i = 0; i < MAX_CONNS; i++)
+		if (v->store.conns[i] && !v->store.conns[i]->privileged)
+			list_each(tx, &v->store.conns[i]->tx_list, struct tx, of_conn)
+				if (tx->base)
+					server_commit(v, server_record(v, REC_DOOM, i, tx->id, 0));
+}
+
+static void on_listen(struct loop_source *source, uint32_t events)
+{
+	(void)events;
+	for (int i = 0; i < 16; i++) {
+		int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0 || server_add_socket(the_server, fd) < 0)
+			return;
+	}
+}
+
+static void on_events(struct loop_source *source, uint32_t events)
+{
+	int port;
+
+	(void)source;
+	(void)events;
+	while ((port = xen_next_event()) >= 0) {
+		if (port == xen_death_port()) {
+			server_check_domains(the_server);
+			server_flush(the_server);
+		} else if ((unsigned)port < the_server->ports && the_server->by_port[port]) {
+			struct client *cl = the_server->by_port[port];
+
+			cl->readable = true;
+			if (list_empty(&cl->conn->dirty))
+				list_append(&the_server->store.dirty, &cl->conn->dirty);
+			server_wake(the_server, cl);
+		}
+	}
+}
+
+int server_listen(struct server *v, int fd)
+{
+	v->listen = (struct loop_source){ on_listen, fd };
+	return loop_add(&v->loop, &v->listen, EPOLLIN);
+}
+
+/* Fresh: what every store holds from the start. */
+static int begin(struct server *v, int dir)
+{
+	struct change ch = { .kind = CHANGE_MKDIR, .path = "/tool/xenstored", .creator = DOMIDS };
+	uint64_t instance;
+	uint32_t seed;
+
+	if (getentropy(&instance, sizeof(instance)) < 0 || getentropy(&seed, sizeof(seed)) < 0)
+		return -errno;
+	store_init(&v->store, seed);
+	change_apply(&v->store, &v->store.root, &ch, false);
+	v->store.nodes_of[0] += 2;
+	v->journal.dir = dir;
+	*v->slots.instance = instance;
+	return journal_renew(&v->journal, &v->store, instance);
+}
+
+int server_init(struct server *v, int dir)
+{
+	int err;
+
+	memset(v, 0, sizeof(*v));
+	the_server = v;
+	list_init(&v->run);
+	list_init(&v->gone);
+	v->listen.fd = -1;
+	err = slots_open(&v->slots, dir);
+	if (!err)
+		err = journal_load(&v->journal, dir, &v->store, *v->slots.instance);
+	if (err == 0)
+		err = begin(v, dir);
+	v->store.on_gone = on_gone;
+	return err < 0 ? err : 0;
+}
+
+/* Its own connection's if that is known, or else a new one's. */
+static void take_client(struct server *v, const char *name, int fd)
+{
+	unsigned slot, generation;
+	struct conn *c = NULL;
+
+	if (sscanf(name, "c%u.%u", &slot, &generation) == 2 && slot < MAX_CONNS)
+		c = v->store.conns[slot];
+	if (c && c->generation == generation && !c->ring && !c->port) {
+		struct client *cl = server_new_client(v, c, slots_get(&v->slots, slot));
+
+		if (start_socket(v, cl, fd) < 0)
+			log_error("client %s is lost", name);
+		conn_sent(c, slot_out(cl->slot));
+		list_remove(&c->dirty);
+		list_append(&v->store.dirty, &c->dirty);
+		return;
+	}
+	skel_forget_fd(name);
+	server_add_socket(v, fd);
+}
+
+void server_take_fd(struct server *v, const char *name, int fd)
+{
+	int listening = 0;
+	socklen_t len = sizeof(listening);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening) {
+		server_listen(v, fd);
+		return;
+	}
+	take_client(v, name, fd);
+}
+
+static void attach_domain(struct server *v, struct domain *d)
+{
+	struct xen_ring ring = { .port = -1 };
+	struct conn *c = d->conn;
+	struct client *cl;
+	uint32_t port;
+	int err = !c ? -ENOTCONN : d->domid ? xen_attach(&ring, d->domid, d->gfn, d->port) : xen_attach_dom0(&ring, &port);
+
+	if (err) {
+		log_warning("domain %u: its ring is not there any more: %s", d->domid, strerror(-err));
+		return;
+	}
+	cl = server_new_client(v, c, slots_get(&v->slots, c->slot));
+	server_set_ring(v, cl, &ring);
+	conn_sent(c, slot_out(cl->slot));
+	list_remove(&c->dirty);
+	list_append(&v->store.dirty, &c->dirty);
+	ring_publish(ring.page, cl->slot);
+	xen_notify(&cl->ring);
+}
+
+static void introduce_dom0(struct server *v)
+{
+	struct xen_ring ring = { .port = -1 };
+	uint32_t port;
+	uint16_t index;
+	struct slot *slot;
+	struct record *r;
+	int err = xen_attach_dom0(&ring, &port);
+
+	if (err) {
+		log_error("dom0's ring: %s", strerror(-err));
+		return;
+	}
+	slot = server_new_slot(v, &index, ring.page->req_cons, ring.page->rsp_prod);
+	r = server_record(v, REC_DOM0, index, slot->generation, port);
+	r->result = slot_in(slot);
+	r->c = slot_out(slot);
+	server_commit(v, r);
+	server_set_ring(v, server_new_client(v, v->store.conns[index], slot), &ring);
+	xen_notify(&ring);
+}
+
+void server_attach(struct server *v)
+{
+	for (unsigned i = 0; i < MAX_CONNS; i++) {
+		struct conn *c = v->store.conns[i];
+
+		if (c && !c->ring && !c->port)
+			server_commit(v, server_record(v, REC_DISCONNECT, i, 0, 0));
+	}
+	v->first_free = 0;
+	if (!xen_is_open())
+		return;
+	v->events = (struct loop_source){ on_events, xen_event_fd() };
+	loop_add(&v->loop, &v->events, EPOLLIN);
+	server_check_domains(v);
+	for (unsigned d = 0; d < DOMIDS; d++)
+		if (v->store.domains[d])
+			attach_domain(v, v->store.domains[d]);
+	if (!v->store.domains[0])
+		introduce_dom0(v);
+}
+
+static void turns(struct server *v)
+{
+	struct list now;
+
+	/* One turn for each that stands in the queue now, then those that came meanwhile are looked at. */
+	list_init(&now);
+	while (!list_empty(&v->run)) {
+		struct list *first = v->run.next;
+
+		list_remove(first);
+		list_append(&now, first);
+	}
+	while (!list_empty(&now)) {
+		struct client *cl = list_first(&now, struct client, run);
+
+		list_remove(&cl->run);
+		if (server_serve(v, cl))
+			server_wake(v, cl);
+		if (cl->conn && cl->conn->ring && list_empty(&cl->conn->dirty))
+			list_append(&v->store.dirty, &cl->conn->dirty);
+		server_flush(v);
+	}
+}
+
+void server_run(struct server *v)
+{
+	server_flush(v);
+	while (!v->loop.stop && loop_once(&v->loop, list_empty(&v->run)) >= 0) {
+		turns(v);
+		server_flush(v);
+		if (journal_due(&v->journal))
+			journal_renew(&v->journal, &v->store, v->journal.instance);
+		if (v->journal.records >= v->doom_at)
+			doom_transactions(v);
+	}
+}

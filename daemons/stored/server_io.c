@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Turns: from a client's bytes to records, and its stream back to it. */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "request.h"
+#include "ring.h"
+#include "server.h"
+
+/* Requests a turn, with others about and without. */
+#define TURN_SHARED 2
+#define TURN_ALONE 32
+#define ALONE_AFTER 64
+/* With so much unread, requests wait; with more, events become one a watch. */
+#define BACKLOG_REQUESTS (64u << 10)
+#define BACKLOG_EVENTS_RING (64u << 10)
+#define BACKLOG_EVENTS_SOCKET (1u << 20)
+
+void server_wake(struct server *v, struct client *cl)
+{
+	if (list_empty(&cl->run))
+		list_append(&v->run, &cl->run);
+}
+
+static uint64_t backlog(const struct client *cl)
+{
+	return cl->conn->out_end - slot_out(cl->slot);
+}
+
+/* 1: a whole message is there; 0: not yet; -EPROTO: it cannot be one. */
+static int next_message(const struct client *cl, struct xsd_sockmsg *msg)
+{
+	uint64_t pos = cl->conn->in_pos, have = slot_in(cl->slot) - pos;
+
+	if (have < sizeof(*msg))
+		return 0;
+	slot_copy(cl->slot, pos, msg, sizeof(*msg));
+	if (msg->len > XENSTORE_PAYLOAD_MAX)
+		return -EPROTO;
+	return have >= sizeof(*msg) + msg->len;
+}
+
+/* XS_INTRODUCE acts on the world outside: that comes first, and the record says how it went. */
+static struct slot *prepare_introduce(struct server *v, struct request_record *q, struct client *cl, struct xen_ring *ring)
+{
+	struct request r = { &v->store, cl->conn, NULL, &q->head, &q->msg, q->body };
+	struct slot *slot;
+	uint32_t domid, port;
+	uint64_t gfn;
+	uint16_t index;
+
+	if (!cl->conn->privileged || request_introduce_arguments(&r, &domid, &gfn, &port))
+		return NULL;
+	q->head.result = -ENOENT;
+	if (!xen_is_open())
+		return NULL;
+	/* A domain's channel has one end here: an old one goes first. */
+	if (v->store.domains[domid] && v->store.domains[domid]->conn && v->store.domains[domid]->conn->port)
+		server_detach_ring(v, v->store.domains[domid]->conn->port);
+	q->head.result = xen_attach(ring, domid, gfn, port);
+	if (q->head.result)
+		return NULL;
+	slot = server_new_slot(v, &index, 0, 0);
+	if (!slot) {
+		xen_detach(ring);
+		q->head.result = -ENOMEM;
+		return NULL;
+	}
+	ring_reset(ring->page);
+	q->head.a = index;
+	q->head.b = slot->generation;
+	return slot;
+}
+
+void server_execute(struct server *v, struct client *cl, const struct xsd_sockmsg *msg)
+{
+	uint32_t size = request_record_size(msg->len);
+	struct request_record *q = (struct request_record *)server_record(v, REC_REQUEST, cl->conn->slot, 0, 0);
+	struct xen_ring ring = { .port = -1 };
+	struct slot *slot = NULL;
+
+	q->head.size = size;
+	q->msg = *msg;
+	slot_copy(cl->slot, cl->conn->in_pos + sizeof(*msg), q->body, msg->len);
+	memset(q->body + msg->len, 0, size - sizeof(*q) - msg->len);
+	if (msg->type == XS_INTRODUCE)
+		slot = prepare_introduce(v, q, cl, &ring);
+	server_commit(v, &q->head);
+	if (!slot)
+		return;
+	cl = server_new_client(v, v->store.conns[q->head.a], slot);
+	server_set_ring(v, cl, &ring);
+	xen_notify(&cl->ring);
+}
+
+/* More of its bytes. False: it is gone or broken. */
+static bool receive(struct server *v, struct client *cl)
+{
+	int n;
+
+	if (!cl->conn->ring) {
+		cl->readable = false;
+		n = slot_receive(cl->slot, cl->source.fd, cl->conn->in_pos);
+		if (n == -EAGAIN || n == -EINTR || n == -ENOBUFS)
+			return true;
+		if (n <= 0)
+			server_commit(v, server_record(v, REC_DISCONNECT, cl->conn->slot, 0, 0));
+		return n > 0;
+	}
+	if (!cl->ring.page)
+		return false;
+	if (ring_wants_reconnect(cl->ring.page))
+		server_reconnect(v, cl);
+	if (cl->conn->broken)
+		return false;
+	n = ring_receive(cl->ring.page, cl->slot, cl->conn->in_pos);
+	if (n < 0) {
+		server_break(v, cl, XENSTORE_ERROR_RINGIDX);
+		return false;
+	}
+	/* The guest may add more until it has seen that there is room: then it sends an event. */
+	cl->readable = n > 0;
+	cl->notify |= n > 0;
+	return true;
+}
+
+bool server_serve(struct server *v, struct client *cl)
+{
+	int turn, ready = 0;
+	struct xsd_sockmsg msg;
+
+	v->solo = cl == v->last ? v->solo + 1 : 0;
+	v->last = cl;
+	turn = v->solo > ALONE_AFTER ? TURN_ALONE : TURN_SHARED;
+	while (turn-- > 0 && backlog(cl) < BACKLOG_REQUESTS) {
+		ready = next_message(cl, &msg);
+		while (!ready && cl->readable) {
+			if (!receive(v, cl))
+				return false;
+			ready = next_message(cl, &msg);
+		}
+		if (ready <= 0)
+			break;
+		server_execute(v, cl, &msg);
+		if (!cl->conn)
+			return false;
+	}
+	if (ready < 0) {
+		server_break(v, cl, XENSTORE_ERROR_PROTO);
+		return false;
+	}
+	/* A client that has too much to read gets its next turn when it has read. */
+	return backlog(cl) < BACKLOG_REQUESTS && (cl->readable || next_message(cl, &msg));
+}
+
+static void flush_socket(struct server *v, struct client *cl)
+{
+	struct conn *c = cl->conn;
+	int n = 0;
+
+	while (backlog(cl) && n >= 0) {
+		uint64_t from = slot_out(cl->slot);
+		uint64_t len = c->out_end - from;
+
+		n = slot_send(cl->slot, cl->source.fd, c->out + (from - c->out_start), len < (1u << 20) ? len : 1u << 20);
+	}
+	conn_sent(c, slot_out(cl->slot));
+	/* That the peer is gone shows when it is read. */
+	if ((n == -EAGAIN) != cl->blocked) {
+		cl->blocked = n == -EAGAIN;
+		loop_change(&v->loop, &cl->source, EPOLLIN | (cl->blocked ? EPOLLOUT : 0));
+	}
+	if (n < 0 && n != -EAGAIN)
+		server_commit(v, server_record(v, REC_DISCONNECT, c->slot, 0, 0));
+}
+
+static void flush_ring(struct server *v, struct client *cl)
+{
+	struct conn *c = cl->conn;
+	uint64_t from = slot_out(cl->slot), len = c->out_end - from;
+	int n;
+
+	if (len > XENSTORE_RING_SIZE)
+		len = XENSTORE_RING_SIZE;
+	n = ring_send(cl->ring.page, cl->slot, c->out + (from - c->out_start), len);
+	if (n < 0) {
+		server_break(v, cl, XENSTORE_ERROR_RINGIDX);
+		return;
+	}
+	conn_sent(c, slot_out(cl->slot));
+	cl->notify |= n > 0;
+}
+
+static void flush(struct server *v, struct client *cl)
+{
+	struct conn *c = cl->conn;
+	bool full = backlog(cl) >= BACKLOG_REQUESTS;
+
+	if (c->broken || (c->ring && !cl->ring.page))
+		return;
+	if (c->ring)
+		flush_ring(v, cl);
+	else
+		flush_socket(v, cl);
+	if (cl->conn != c || c->broken)
+		return;
+	if (c->coalesce && !backlog(cl))
+		server_commit(v, server_record(v, REC_RESUME, c->slot, 0, 0));
+	else if (!c->coalesce && backlog(cl) > (c->ring ? BACKLOG_EVENTS_RING : BACKLOG_EVENTS_SOCKET))
+		server_commit(v, server_record(v, REC_COALESCE, c->slot, 0, 0));
+	if (full && backlog(cl) < BACKLOG_REQUESTS)
+		server_wake(v, cl);
+}
+
+void server_flush(struct server *v)
+{
+	while (!list_empty(&v->store.dirty)) {
+		struct conn *c = list_first(&v->store.dirty, struct conn, dirty);
+
+		list_remove(&c->dirty);
+		if (c->port) {
+			struct client *cl = c->port;
+
+			flush(v, cl);
+			if (cl->notify && cl->ring.page)
+				xen_notify(&cl->ring);
+			cl->notify = false;
+		}
+	}
+	server_reap(v);
+}
