@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// sources: host_acpi.h x86/acpi.c x86/acpi_srat.c lib/string.c
+// sources: host_acpi.h x86/acpi.c x86/acpi_srat.c x86/iommu/dmar.c x86/iommu/ivrs.c x86/iommu/tables.c lib/string.c
 /*
  * The firmware's static tables, in a memory that is the input from the BIOS area on and zeros elsewhere. Checksums are
  * mended, so that it is not them that stop the input. Nothing is read outside the four GiB that are mapped that early, and the
@@ -7,7 +7,8 @@
  */
 #include <sys/mman.h>
 #include "fuzz.h"
-#include "x86/acpi_tables.h"
+#include "x86/iommu/tables.h"
+#include "x86/iommu/unit.h"
 
 #define BIOS 0xe0000ul
 #define EARLY (1ul << 32)
@@ -15,6 +16,8 @@
 static uint8_t *memory;		/* the first 4 GiB; what is untouched reads as zero */
 
 void printk(const char *fmt, ...) { (void)fmt; }
+void iommu_acpi_dmar(const struct acpi_header *t) { iommu_parse_dmar(t); }
+void iommu_acpi_ivrs(const struct acpi_header *t) { iommu_parse_ivrs(t); }
 const void *fuzz_memory(uint64_t pa)
 {
 	return pa < EARLY ? memory + pa : NULL;	/* an address may be made, but not used */
@@ -70,7 +73,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(memory + BIOS, "RSD PTR ", 8);
 	mend(size);
 	memset(&acpi, 0, sizeof(acpi));
+	memset(&iommu_tables, 0, sizeof(iommu_tables));
 	acpi_init(0);
+	CHECK(iommu_tables.nr_units <= IOMMU_MAX_UNITS && iommu_tables.nr_regions <= IOMMU_MAX_REGIONS &&
+	      iommu_tables.nr_aliases <= IOMMU_MAX_ALIASES && iommu_tables.nr_ioapics <= IOMMU_MAX_IOAPICS);
 	CHECK(acpi.nr_cpus <= 256 && acpi.nr_ioapics <= 32 && acpi.nr_mcfg <= 16 && acpi.nr_nodes <= 64);
 	CHECK(acpi.nr_mem_affinity <= 128);
 	for (unsigned i = 0; i < acpi.nr_cpus; i++) {

@@ -103,6 +103,12 @@ def acpi():
     table(b"SRAT", bytes(12) + struct.pack("<BBBBIBBBBI", 0, 16, 0, 1, 1, 0, 0, 0, 0, 0) +
           struct.pack("<BBIHQQIIQ", 1, 40, 1, 0, 0, 1 << 30, 0, 1, 0) + struct.pack("<BBHIIIII", 2, 24, 0, 1, 300, 1, 0, 0))
     table(b"SLIT", struct.pack("<Q", 2) + b"\x0a\x14\x14\x0a")
+    table(b"DMAR", bytes(12) + struct.pack("<HHBBHQ", 0, 24, 0, 0, 0, 0xfed90000) + struct.pack("<BBHBBBB", 1, 8, 0, 0, 0, 2, 0) +
+          struct.pack("<HHBBHQ", 0, 16, 1, 0, 0, 0xfed91000) +
+          struct.pack("<HHHHQQ", 1, 32, 0, 0, 0x7000, 0x8fff) + struct.pack("<BBHBBBB", 1, 8, 0, 0, 0, 29, 0))
+    table(b"IVRS", bytes(12) + struct.pack("<BBHHHQHHI", 16, 0, 44, 2, 64, 0xfed80000, 0, 0, 0) +
+          bytes((3, 0, 0, 0, 4, 255, 1, 0, 66, 8, 2, 0, 0, 0, 2, 0, 72, 0, 0, 0)) + bytes((3, 160, 0, 1)) +
+          struct.pack("<BBHHHQQQ", 33, 1, 32, 16, 0, 0, 0x100000, 0x2000))
     tables = list(offsets)
     table(b"RSDT", b"".join(struct.pack("<I", t) for t in tables))
     table(b"XSDT", b"".join(struct.pack("<Q", t) for t in tables))

@@ -5,7 +5,8 @@ import pytest
 from guests import Guest
 from test_boot import healthy, network, storage
 
-UNITS = {"VT-d": ("-machine", "q35", "-device", "intel-iommu")}
+UNITS = {"VT-d": ("-machine", "q35", "-device", "intel-iommu"),
+         "AMD-Vi": ("-machine", "q35", "-device", "amd-iommu")}
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -148,7 +148,7 @@ void iommu_init(void)
 			panic("iommu=required: there is no IOMMU%s", wanted ? "" : ", or iommu=off");
 		return;
 	}
-	ops = &iommu_vtd_ops;
+	ops = iommu_tables.vendor == IOMMU_AMD ? &iommu_amd_ops : &iommu_vtd_ops;
 	rc = take_units();
 	if (rc) {
 		printk(LOG_ERR "IOMMU: %s: unit %u cannot be used (error %d): devices' DMA is not confined\n", ops->name,

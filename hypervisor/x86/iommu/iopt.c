@@ -13,11 +13,6 @@
 const struct iopt_format iopt_vtd = { .read = 1, .write = 2, .table = 3, .large = 1ull << 7 };
 const struct iopt_format iopt_amd = {
 	.read = 1ull << 61, .write = 1ull << 62, .present = 1, .table = 1 | 3ull << 61, .numbered = true,
-	/*
-	 * An entry that is not present may hold anything. QEMU's unit reports a fault only where the missing entry looks like one
-	 * that leads to a table; of others it keeps silent.
-	 */
-	.empty = 1ull << LEVEL_SHIFT,
 };
 const struct iopt_format iopt_counters = { .present = 1, .table = 1 };
 
@@ -55,7 +50,7 @@ int iopt_init(struct iopt *t, const struct iopt_format *fmt, unsigned levels)
 {
 	t->fmt = fmt;
 	t->levels = levels;
-	t->root = new_table(t, fmt->empty, 0);
+	t->root = new_table(t, 0, 0);
 	return t->root ? 0 : -ENOMEM;
 }
 
@@ -93,7 +88,7 @@ static uint64_t *push_table(struct iopt *t, uint64_t *e, unsigned level)
 	if (large)
 		p = new_table(t, *e & ~f->large, PAGE_SIZE);
 	else
-		p = new_table(t, f->empty, 0);
+		p = new_table(t, 0, 0);
 	if (p)
 		write_entry(t, e, va_to_pa(p) | f->table | (f->numbered ? (uint64_t)(level - 1) << LEVEL_SHIFT : 0));
 	return p;
@@ -152,7 +147,7 @@ int iopt_set(struct iopt *t, uint64_t frame, unsigned perms)
 	e = iopt_slot(t, frame, true);
 	if (!e)
 		return -ENOMEM;
-	write_entry(t, e, perms ? (frame << PAGE_SHIFT) | leaf_bits(t->fmt, perms) : t->fmt->empty);
+	write_entry(t, e, perms ? (frame << PAGE_SHIFT) | leaf_bits(t->fmt, perms) : 0);
 	return (was & ~perms) != 0;
 }
 

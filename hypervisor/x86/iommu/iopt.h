@@ -20,7 +20,6 @@ struct iopt_format {
 	uint64_t table;			/* in an entry that points to a table */
 	uint64_t large;			/* in a leaf above the lowest level, which a table has not */
 	bool numbered;			/* bits 9..11 of a table's entry: its level; of a leaf: 0 */
-	uint64_t empty;			/* what an empty entry holds */
 };
 extern const struct iopt_format iopt_vtd, iopt_amd, iopt_counters;
 

@@ -20,6 +20,8 @@ struct iommu_unit {
 	volatile uint64_t *done;	/* the unit writes the number of the last request here */
 	uint64_t sequence;
 	/* VT-d: the root table; AMD: the device table, the event log */
+	unsigned nr_devices;		/* AMD: entries of the table */
+	bool enabled;
 	uint64_t *table, *log;
 	unsigned log_head;
 };
