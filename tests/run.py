@@ -37,7 +37,7 @@ def stage(name, function, sums):
 
 
 def checks(sums):
-    for tool in ("check_layers.py", "check_ceilings.py"):
+    for tool in ("check_layers.py", "check_ceilings.py", "check_command_line.py", "check_advisories.py"):
         ok = subprocess.run([PYTHON, os.path.join(TOP, "tools", tool)]).returncode == 0
         sums.add(passed=ok, failed=not ok)
 

@@ -110,6 +110,46 @@ CASE(xsa_1, "a saved context in user mode without a user's table is refused; a r
 	done(&kid);
 }
 
+/* A domain without vCPUs, ports, grants or memory, as it is between createdomain and what follows. */
+CASE(xsa_3, "what can be done to a domain that has no vCPU yet: ports, grants, memory, contexts: errors, "
+	"and it is destroyed")
+{
+	struct xen_domctl d = { 0 };
+	struct evtchn_alloc_unbound a = { .remote_dom = 0 };
+	struct evtchn_bind_interdomain b = { 0 };
+	struct evtchn_reset r = { 0 };
+	struct gnttab_map_grant_ref m;
+	struct sched_remote_shutdown off = { .reason = SHUTDOWN_poweroff };
+	static struct vcpu_guest_context ctx;
+
+	d.u.createdomain.max_vcpus = 2;
+	d.u.createdomain.max_evtchn_port = 1023;
+	d.u.createdomain.max_grant_frames = 4;
+	d.u.createdomain.max_maptrack_frames = 4;
+	d.u.createdomain.grant_opts = XEN_DOMCTL_GRANT_version(1);
+	REQUIRE_RC(domctl(XEN_DOMCTL_createdomain, 0, &d), 0);
+	kid.id = a.dom = b.remote_dom = r.dom = off.domain_id = d.domain;
+	kid.comm = NULL;
+	EXPECT_RC(evtchn_op(EVTCHNOP_alloc_unbound, &a), 0);
+	b.remote_port = a.port;
+	EXPECT_RC(evtchn_op(EVTCHNOP_bind_interdomain, &b), 0);
+	if (!host_is_xen())	/* 4.17.7 follows the pointer of the vCPU that is not there */
+		EXPECT_RC(evtchn_op(EVTCHNOP_send, &(struct evtchn_send){ b.local_port }), 0);
+	m = (struct gnttab_map_grant_ref){ .host_addr = (u64)window(91), .flags = GNTMAP_host_map, .ref = 8, .dom = kid.id };
+	EXPECT_RC(grant_op(GNTTABOP_map_grant_ref, &m, 1), 0);
+	EXPECT(m.status < 0);
+	memset(&d, 0, sizeof(d));
+	set_xen_guest_handle(d.u.vcpucontext.ctxt, (void *)&ctx);
+	EXPECT_REFUSED(domctl(XEN_DOMCTL_setvcpucontext, kid.id, &d));
+	EXPECT_REFUSED(domctl(XEN_DOMCTL_getvcpucontext, kid.id, &d));
+	memset(&d, 0, sizeof(d));
+	EXPECT_REFUSED(domctl(XEN_DOMCTL_sendtrigger, kid.id, &d));
+	EXPECT_RC(sched_op(SCHEDOP_remote_shutdown, &off), 0);
+	evtchn_op(EVTCHNOP_reset, &r);
+	EXPECT_RC(port_close(b.local_port), 0);
+	done(&kid);
+}
+
 /* ---- what is left behind ------------------------------------------------------------------------------------------ */
 
 #define SECRET 0x5ec3e7da7a5ec3e7UL

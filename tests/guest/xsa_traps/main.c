@@ -395,6 +395,26 @@ CASE(xsa_195, "bts on a page table with a bit number beyond its operand, both wa
 	page_free(data);
 }
 
+CASE(xsa_123, "segment prefixes before instructions that name no memory: the register is moved, no memory "
+	"of the host's is touched")
+{
+	static u64 cr0, with, base;
+	static u32 a, d;
+
+	EXPECT_RC(HCALL2(__HYPERVISOR_set_segment_base, SEGBASE_GS_KERNEL, 0xffff830000000000), 0);
+	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+	EXPECT_RC(CATCH(__asm__ volatile(".byte 0x65; mov %%cr0, %%rax" : "=a"(with))), -1);
+	EXPECT_HEX(with, cr0);
+	EXPECT_RC(CATCH(__asm__ volatile(".byte 0x2e, 0x64; mov %%cr0, %%rax" : "=a"(with))), -1);
+	EXPECT_HEX(with, cr0);
+	EXPECT_RC(CATCH(__asm__ volatile(".byte 0x65; rdmsr" : "=a"(a), "=d"(d) : "c"(0xc0000101))), -1);
+	base = a | (u64)d << 32;
+	EXPECT_HEX(base, 0xffff830000000000);
+	EXPECT(CATCH(__asm__ volatile("movq %%rax, %%gs:0x1000" : : "a"(0) : "memory")) >= X_GP);
+	EXPECT(CATCH(__asm__ volatile(".byte 0x65; lock xchgq %%rax, 0x2000" : : "a"(0) : "memory")) >= X_GP);
+	EXPECT_RC(HCALL2(__HYPERVISOR_set_segment_base, SEGBASE_GS_KERNEL, 0), 0);
+}
+
 static int wrmsr(u32 msr, u64 v)
 {
 	return CATCH(__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)v), "d"((u32)(v >> 32))));
