@@ -17,6 +17,7 @@ OUT = os.path.join(TOP, "build")
 PYTHON = sys.executable
 PEER = bool(os.environ.get("ANEL_PEER"))
 FULL = bool(os.environ.get("ANEL_FULL"))
+BOCHS_SUITES = ("traps", "vcpus", "pagetables", "grants", "memory")
 
 
 class Sums:
@@ -106,6 +107,9 @@ def main(args):
         stage("fuzzers", fuzzers, sums)
         stage("guest kernels as dom0", guests, sums)
         stage("guest kernels as domU", lambda s: guests(s, "--domu"), sums)
+        if FULL:
+            stage("guest kernels in Bochs", lambda s: guests(s, "--bochs", *BOCHS_SUITES), sums)
+            stage("guest kernels in Bochs as domU", lambda s: guests(s, "--bochs", "--domu", "traps"), sums)
     if not any(a.startswith("tests/") for a in args):
         args = args and args + ["tests/system"]
     stage("system tests", lambda s: system(s, args), sums)

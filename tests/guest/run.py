@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Builds the test kernels, boots each as dom0 of a hypervisor in QEMU, prints one line a case.
 
-    run.py [--hypervisor PATH] [--peer] [--domu] [-v] [name | name/case ...]
+    run.py [--hypervisor PATH] [--peer] [--domu] [--bochs] [-v] [name | name/case ...]
 
-With --domu each suite runs in a domU that the test dom0 "builder" makes of it.
+With --domu each suite runs in a domU that the test dom0 "builder" makes of it. With --bochs the machine is Bochs, not QEMU.
 
 The last line is "N passed, N failed, N skipped"; the exit code is 0 only if nothing failed.
 """
@@ -19,6 +19,8 @@ import sys
 import time
 import tomllib
 
+import bochs
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BUILD = ROOT / "build" / "guest"
@@ -27,6 +29,8 @@ LIB = HERE / "lib"
 CFLAGS = ("-std=gnu17 -O1 -g -Wall -Wextra -Wno-unused-parameter -ffreestanding -fno-pic -fno-pie -mcmodel=kernel "
           "-mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none "
           "-fno-omit-frame-pointer -fno-strict-aliasing -fno-builtin -fno-toplevel-reorder").split()
+QEMU_CPU = "max,smap=off,smep=off,rdtscp=off,pku=off"
+BOCHS_CPU = "corei7_haswell_4770"
 NO_SUITE = ("lib", "builder")
 DOM0_ONLY = ("start", "control", "devices", "dma", "pci", "domains", "hostile", "sharing")     # "start" looks at what the hypervisor's own builder made
 DEFAULTS = {"memory": "256M", "cpus": 2, "dom0_mem": "64M", "timeout": 60, "args": "", "xen_args": "", "modules": [],
@@ -79,15 +83,19 @@ def settings(suite):
 
 
 def modules(elf, conf, case, builder):
-    """QEMU's -initrd: dom0's kernel with its command line, then what it gets as its own module."""
+    """[(file, command line), ...]: dom0's kernel, then what it gets as its own modules."""
     if builder:
-        return f"{builder} child_case={case}," + str(elf) if case else f"{builder},{elf}"
-    args = conf["args"] + (f" case={case}" if case else "")
-    return ",".join([f"{elf} {args}".replace(",", ",,")] + [str(HERE / m) for m in conf["modules"]])
+        return [(builder, f"child_case={case}" if case else ""), (elf, "")]
+    return [(elf, conf["args"] + (f" case={case}" if case else ""))] + [(HERE / m, "") for m in conf["modules"]]
 
 
-def qemu_command(hypervisor, initrd, conf, cpu):
-    xen = f"console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem={conf['dom0_mem']} {conf['xen_args']}"
+def command_line(conf):
+    return f"console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem={conf['dom0_mem']} {conf['xen_args']}"
+
+
+def qemu_command(hypervisor, mods, conf, cpu):
+    xen = command_line(conf)
+    initrd = ",".join(f"{path} {args}".strip().replace(",", ",,") for path, args in mods)
     return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", conf["memory"], "-smp", str(conf["cpus"]),
             "-nographic", "-nodefaults", "-no-reboot", "-serial", "stdio", "-kernel", str(hypervisor), "-append", xen,
             "-initrd", initrd, *conf["qemu"].split()]
@@ -156,12 +164,30 @@ def report(suite, boot, counts):
     sys.stdout.flush()
 
 
+def run_suite(suite, conf, hypervisor, mods, prefix, opts, counts):
+    """On each of its machines, or in Bochs."""
+    for machine, more in ({"": ""} if opts.bochs else conf["machines"]).items():
+        on = f"{suite}@{machine}" if machine else suite
+        if opts.machine and machine != opts.machine:
+            continue
+        with open(BUILD / f"{on}.log", "w") as log:
+            boot = Boot(opts.verbose, log, prefix)
+            if opts.bochs:
+                bochs.run(boot, BUILD / "bochs", hypervisor, command_line(conf), mods, conf, opts.cpu or BOCHS_CPU)
+            else:
+                command = qemu_command(hypervisor, mods, conf, opts.cpu or QEMU_CPU)
+                boot.run(command + more.split(), conf["timeout"])
+        report(on, boot, counts)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hypervisor", default=ROOT / "build" / "hypervisor" / "anel", type=pathlib.Path)
     parser.add_argument("--peer", action="store_true", help="Debian's Xen, from build/peer/xen")
     parser.add_argument("--domu", action="store_true", help="as domU, built by the suite \"builder\"")
-    parser.add_argument("--cpu", default="max,smap=off,smep=off,rdtscp=off,pku=off")
+    parser.add_argument("--bochs", action="store_true", help="in Bochs, whose CPU has PCID: some 20 times slower")
+    parser.add_argument("--xen-args", default="", help="more words for the hypervisor's command line")
+    parser.add_argument("--cpu", help="QEMU's or Bochs's name of a CPU")
     parser.add_argument("--machine", help="only on this one of the machines that a suite has")
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("names", nargs="*")
@@ -171,6 +197,8 @@ def main():
     if opts.domu and not opts.names:
         names = [n for n in names if n not in DOM0_ONLY]
     builder, prefix = (build("builder"), r"^U: ") if opts.domu else (None, "")
+    if opts.bochs and bochs.missing():
+        sys.exit(f"run.py: Bochs needs the packages {bochs.PACKAGES}")
     counts = dict.fromkeys(("success", "skip", "failure", "error"), 0)
     for name in names:
         suite, _, case = name.strip("/").partition("/")
@@ -180,15 +208,8 @@ def main():
             print(f"error   {suite}: cannot be built", flush=True)
             counts["error"] += 1
             continue
-        for machine, more in conf["machines"].items():
-            on = f"{suite}@{machine}" if machine else suite
-            if opts.machine and machine != opts.machine:
-                continue
-            with open(BUILD / f"{on}.log", "w") as log:
-                boot = Boot(opts.verbose, log, prefix)
-                command = qemu_command(hypervisor, modules(elf, conf, case, builder), conf, opts.cpu)
-                boot.run(command + more.split(), conf["timeout"])
-            report(on, boot, counts)
+        conf["xen_args"] += " " + opts.xen_args
+        run_suite(suite, conf, hypervisor, modules(elf, conf, case, builder), prefix, opts, counts)
     failed = counts["failure"] + counts["error"]
     print(f"{counts['success']} passed, {failed} failed, {counts['skip']} skipped")
     return 1 if failed or not counts["success"] else 0

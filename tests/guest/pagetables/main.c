@@ -138,7 +138,7 @@ CASE(bad_entries, "entries that no L1 may have: reserved bits, frames that do no
 	u64 *a = page_alloc(), *w = window(3), good = mfn_of(a) << 12 | PTE_RW;
 
 	EXPECT_REFUSED(map_page(w, good | 1UL << 51));
-	EXPECT_REFUSED(map_page(w, (0xfffffUL << 12) << 8 | PTE_RW));
+	EXPECT_REFUSED(map_page(w, (0xfffffUL << 12) << 20 | PTE_RW));
 	EXPECT_REFUSED(map_page(w, 0xffffffffff000UL | PTE_RW));
 	EXPECT_HEX(pte_read(w, 1), 0);
 	EXPECT_RC(map_page(w, good | 0xe00), 0);	/* bits 9 to 11 are the guest's */

@@ -56,7 +56,7 @@ CASE(store_bad, "a store of a forbidden entry is the guest's page fault, and the
 	EXPECT_HEX(this_cpu()->last_cr2, (u64)e);
 	EXPECT_HEX(this_cpu()->last.error, 3);
 	EXPECT_HEX(*e, 0);
-	EXPECT_RC(CATCH(*e = 0xfffffff000UL | PTE_RW), X_PF);
+	EXPECT_RC(CATCH(*e = 0xffffffffff000UL | PTE_RW), X_PF);
 	EXPECT_HEX(*e, 0);
 	tear_down();
 }
