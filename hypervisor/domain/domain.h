@@ -12,6 +12,7 @@
 #include "lib/spinlock.h"
 #include "lib/bitmap.h"
 #include "mem/frame.h"
+#include "x86/cpu.h"
 #include <xen/xen.h>
 #include <xen/vcpu.h>
 #include <xen/sched.h>
@@ -74,7 +75,8 @@ struct domain {
 	struct iommu_space *iommu;	/* what its devices reach, kept up with its frames; NULL: nothing to keep (x86/iommu/) */
 	uint64_t vm_assist;
 	uint64_t suspend_evtchn;	/* XEN_DOMCTL_subscribe; 0: none */
-	cpumask_t dirty_cpus;		/* CPUs whose TLB may hold its translations */
+	cpumask_t dirty_cpus;		/* CPUs on which a vCPU of it is loaded: its translations may be in use there */
+	uint64_t tlb_owed;		/* TLB clock when its contexts that are not loaded were last to be flushed (x86/tlb.h) */
 	unsigned node_affinity;
 	uint64_t params[64];		/* HVM_PARAM_* where PV tools use them */
 };
@@ -151,6 +153,13 @@ struct domain *domain_next(struct domain *d);	/* NULL starts; in order of id, sy
 #define for_each_domain(d) for (d = domain_next(NULL); d; d = domain_next(d))
 #define for_each_vcpu(d, v) for (unsigned i__ = 0; i__ < (d)->max_vcpus; i__++) if (((v) = (d)->vcpu[i__]) != NULL)
 static inline struct vcpu *domain_vcpu(const struct domain *d, unsigned id) { return id < d->max_vcpus ? d->vcpu[id] : NULL; }
+
+/* No CPU uses what it remembers of d's page tables any more. */
+static inline void domain_flush_tlb(struct domain *d)
+{
+	tlb_owe(&d->tlb_owed);
+	flush_tlb_mask(&d->dirty_cpus, 0);
+}
 
 struct xen_domctl_createdomain;
 /* id 0 or >= DOMID_FIRST_RESERVED: the next free one. ops: kind of guest. Errors: -EEXIST, -ENOMEM, -EINVAL ... in *err. */

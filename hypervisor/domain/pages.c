@@ -199,7 +199,7 @@ int domain_steal_frame(struct domain *d, struct frame *f)
 	if (unlikely(d->iommu))
 		iommu_frame_gone(d->iommu, frame_mfn(f));
 	WRITE_ONCE(f->type, 0);
-	flush_tlb_mask(&d->dirty_cpus, FLUSH_GLOBAL);
+	domain_flush_tlb(d);
 	if (last)
 		domain_put(d);
 	return 0;

@@ -277,7 +277,7 @@ static void unmap_finish(struct unmap_op *ops, unsigned n)
 	for (unsigned i = 0; i < n; i++)
 		host |= ops[i].taken & GNTMAP_host_map;
 	if (host)
-		flush_tlb_mask(&d->dirty_cpus, 0);
+		domain_flush_tlb(d);
 	for (unsigned i = 0; i < n; i++) {
 		if (!ops[i].taken)
 			continue;

@@ -73,6 +73,7 @@ static void flush_since(uint32_t stamp)
 
 	if (!stamp)
 		return;
+	tlb_owe_stamp(&tlb_owed_by_all, stamp);
 	tlb_filter(&mask, stamp);
 	if (!cpumask_empty(&mask))
 		flush_tlb_mask(&mask, 0);	/* guests' entries are never global */

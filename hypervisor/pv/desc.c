@@ -41,6 +41,8 @@ static void flush_window(struct vcpu *v)
 {
 	if (v == current)
 		flush_tlb_local(0);
+	else
+		tlb_forget(&v->pv->tlb);
 }
 
 void pv_destroy_gdt(struct vcpu *v)

@@ -26,6 +26,7 @@ static int pv_domain_create(struct domain *d)
 	d->pv = new_object(struct pv_domain);
 	if (!d->pv)
 		return -ENOMEM;
+	d->pv->pcid = tlb_tags_for(false);
 	rc = pv_perdomain_create(d);
 	if (rc) {
 		heap_free(d->pv);
@@ -182,7 +183,7 @@ static void pv_enter(struct vcpu *v)
 	cpumask_set_cpu(cpu, &v->domain->dirty_cpus);
 	if (pv->l1_window[FIRST_RESERVED_GDT_PAGE] != reserved)
 		WRITE_ONCE(pv->l1_window[FIRST_RESERVED_GDT_PAGE], reserved);
-	pv_load_root(v);
+	pv_enter_roots(v);
 	cpu_set_gdt(pv_gdt_virt(v), (FIRST_RESERVED_GDT_PAGE + 1) * PAGE_SIZE - 1);
 	cpu_load_ldt(pv_ldt_virt(v), pv->ldt_ents);
 	load_selectors(v);

@@ -28,8 +28,9 @@ int pv_set_guest_table(struct vcpu *v, mfn_t root, bool user, bool preemptible);
 int pv_pin_initial_root(struct domain *d, mfn_t root);	/* domain builder: validates and pins an L4; -EINVAL */
 void pv_drop_guest_tables(struct vcpu *v);
 void pv_fill_root_slots(struct domain *d, uint64_t *l4);	/* the hypervisor's 16 slots */
-/* Loads the root that v's mode asks for into CR3 (v is current or about to be). */
+/* Loads the root that v's mode asks for into CR3. v is current. */
 void pv_load_root(struct vcpu *v);
+void pv_enter_roots(struct vcpu *v);	/* v is about to be current: its roots and their tags come to this CPU. Interrupts off */
 /* Page-fault side: a guest's write to a page table of its own through a read-only mapping (emulated); true: done */
 bool pv_ptwr_fault(struct vcpu *v, uint64_t addr, struct cpu_user_regs *regs);
 bool pv_ro_mmio_fault(struct vcpu *v, uint64_t addr, struct cpu_user_regs *regs);	/* dom0: MMCFG and MSI-X tables */

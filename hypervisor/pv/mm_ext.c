@@ -88,6 +88,7 @@ static int vcpu_cpus(const void *guest_mask, cpumask_t *out)
 	cpumask_clear(out);
 	if (guest_copy_in(mask, guest_mask, DIV_ROUND_UP(MIN(d->max_vcpus, MAX_VIRT_CPUS), 8)))
 		return -EFAULT;
+	tlb_owe(&d->tlb_owed);
 	for_each_vcpu(d, v) {
 		uint32_t cpu = READ_ONCE(v->dirty_cpu);
 
@@ -134,18 +135,18 @@ static int ext_invlpg_multi(const struct ext *x)
 
 static int ext_flush_all(const struct ext *x)
 {
-	cpumask_t m = current->domain->dirty_cpus;
-
-	flush_tlb_mask(&m, 0);
+	domain_flush_tlb(current->domain);
 	return 0;
 }
 
 static int ext_invlpg_all(const struct ext *x)
 {
-	cpumask_t m = current->domain->dirty_cpus;
+	struct domain *d = current->domain;
 
-	if (guest_addr_ok(x->op->arg1.linear_addr, 1))
-		flush_tlb_one_mask(&m, x->op->arg1.linear_addr);
+	if (!guest_addr_ok(x->op->arg1.linear_addr, 1))
+		return 0;
+	tlb_owe(&d->tlb_owed);
+	flush_tlb_one_mask(&d->dirty_cpus, x->op->arg1.linear_addr);
 	return 0;
 }
 

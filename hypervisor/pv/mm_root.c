@@ -14,9 +14,42 @@ void pv_fill_root_slots(struct domain *d, uint64_t *l4)
 
 __hot void pv_load_root(struct vcpu *v)
 {
-	uint64_t root = v->pv->kernel_mode ? v->pv->guest_table : v->pv->guest_table_user;
+	cpu_load_root(v->pv->cr3[v->pv->kernel_mode]);
+}
 
-	cpu_load_root(MFN(root ? root : host_root_mfn().n));
+/* With the tags that v has on this CPU. */
+static void compute_cr3(struct vcpu *v)
+{
+	struct pv_vcpu *pv = v->pv;
+
+	for (unsigned kernel = 0; kernel < 2; kernel++) {
+		uint64_t root = kernel ? pv->guest_table : pv->guest_table_user;
+
+		pv->cr3[kernel] = (root ? root : host_root_mfn().n) << PAGE_SHIFT | tlb_tag(&pv->tlb, kernel);
+	}
+}
+
+void pv_enter_roots(struct vcpu *v)
+{
+	if (v->domain->pv->pcid)
+		tlb_enter(&v->pv->tlb, &v->domain->tlb_owed);
+	compute_cr3(v);
+	pv_load_root(v);
+}
+
+/* The roots of v have changed (user: that one has): none of the old ones is walked or remembered when this returns. */
+static void roots_changed(struct vcpu *v, bool user)
+{
+	if (v != current) {
+		domain_flush_lazy(v->domain);
+		tlb_forget(&v->pv->tlb);
+		return;
+	}
+	compute_cr3(v);
+	if (v->pv->kernel_mode != user)
+		cpu_replace_root(v->pv->cr3[v->pv->kernel_mode]);
+	else
+		tlb_drop_tag(v->pv->cr3[!user]);
 }
 
 static int take_root(struct frame **out, mfn_t root, struct domain *d, bool preemptible)
@@ -74,10 +107,7 @@ int pv_set_guest_table(struct vcpu *v, mfn_t root, bool user, bool preemptible)
 		WRITE_ONCE(((uint64_t *)frame_va(f))[ANEL_FIRST_SLOT], user ? 0 : host_root_entry(ANEL_FIRST_SLOT));
 	WRITE_ONCE(*slot, root.n);
 	/* No CPU may still walk the old root when its references go. */
-	if (v != current)
-		domain_flush_lazy(v->domain);
-	else if (v->pv->kernel_mode != user)
-		pv_load_root(v);
+	roots_changed(v, user);
 	drop_root(old, preemptible);
 	return 0;
 }
@@ -88,10 +118,7 @@ void pv_drop_guest_tables(struct vcpu *v)
 
 	if (!kernel && !user)
 		return;
-	if (v == current)
-		pv_load_root(v);
-	else
-		domain_flush_lazy(v->domain);
+	roots_changed(v, !v->pv->kernel_mode);
 	drop_root(kernel, false);
 	drop_root(user, false);
 }

@@ -162,10 +162,13 @@ static int table_undo(struct frame *f, uint64_t type, unsigned *left, bool preem
 /* --- get --- */
 
 /* CPUs that may hold a translation of d's frames; dom0 may have mapped them too. */
-static void flush_stale(const struct domain *d, uint64_t x)
+static void flush_stale(struct domain *d, uint64_t x)
 {
 	cpumask_t m;
 
+	tlb_owe_stamp(&d->tlb_owed, x);
+	if (dom0)
+		tlb_owe_stamp(&dom0->tlb_owed, x);
 	m = d->dirty_cpus;
 	if (dom0)
 		cpumask_or(&m, &m, &dom0->dirty_cpus);

@@ -12,6 +12,7 @@ static int flush_cpus(uint64_t flags, cpumask_t *out)
 	uint64_t mask[DIV_ROUND_UP(MAX_VIRT_CPUS, 64)] = { 0 };
 	struct vcpu *v;
 
+	tlb_owe(&d->tlb_owed);
 	*out = d->dirty_cpus;
 	if ((flags & ~(uint64_t)UVMF_FLUSHTYPE_MASK) == UVMF_ALL)
 		return 0;

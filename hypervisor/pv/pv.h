@@ -29,9 +29,12 @@ struct pv_vcpu {
 	bool dr_loaded;			/* DR7 with breakpoints is in the CPU */
 	bool failsafe_pending;		/* a segment selector could not be loaded on entry */
 	uint64_t syscall_callback_eip, event_callback_eip, kernel_sp, kernel_ss;
+	uint64_t cr3[2];		/* while loaded: what CR3 is to hold in the user's mode and in the kernel's */
+	struct trap_info *trap_table;	/* 256, a page of their own */
+
 	/* Page tables: mfn of the roots, each with a L4 type reference and a page reference while set; 0: none */
 	uint64_t guest_table, guest_table_user;
-	struct trap_info *trap_table;	/* 256, a page of their own */
+	struct tlb_context tlb;
 
 	uint64_t gdt_mfn[GDT_GUEST_FRAMES]; unsigned gdt_ents;	/* each frame holds a FTYPE_SEGDESC reference */
 	uint64_t ldt_base; unsigned ldt_ents;	/* mapped on first use: shadow window after the GDT's */
@@ -51,6 +54,7 @@ struct pv_domain {
 	mfn_t perdomain_l3;		/* linked at PERDOMAIN_SLOT of each root of the domain */
 	void *perdomain_tables;		/* pv/perdomain.c */
 	uint64_t relinquish_cursor; unsigned relinquish_step;
+	bool pcid;			/* its vCPUs' roots are loaded under tags (x86/tlb.h) */
 };
 
 static inline bool guest_kernel_mode(const struct vcpu *v) { return v->pv->kernel_mode; }

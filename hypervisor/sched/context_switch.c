@@ -56,8 +56,7 @@ static void unload(void)
 	save(v);
 	use_host_gdt(cpu);
 	cpu_load_ldt(0, 0);
-	cpu_info()->cr3 = host_root_mfn().n << PAGE_SHIFT;
-	write_cr3(cpu_info()->cr3);
+	cpu_load_root(host_root_mfn().n << PAGE_SHIFT);
 	this_cpu(loaded_vcpu) = NULL;
 	now_clean(v, cpu);
 }

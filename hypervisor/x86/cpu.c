@@ -126,6 +126,8 @@ static uint64_t choose_cr4(void)
 		cr4 |= CR4_FSGSBASE;
 	if (host_cpu.xsave)
 		cr4 |= CR4_OSXSAVE;
+	if (pcid_on)
+		cr4 |= CR4_PCIDE;
 	return cr4;
 }
 
@@ -209,6 +211,7 @@ void cpu_early_init(void)
 	if (!host_cpu.nx)
 		panic("CPU without NX");
 	choose_spec_ctrl();
+	tlb_init();
 	host_cr4 = choose_cr4();
 	smap_on = host_cpu.smap;
 	cpu_setup_registers();
@@ -252,7 +255,7 @@ void cpu_late_init(void)
 	       host_cpu.model, host_cpu.stepping, host_cpu.phys_bits);
 	printk(LOG_INFO "CPU: NX%s%s%s%s%s%s%s%s, xstate %lx in %u bytes\n", host_cpu.smep ? " SMEP" : "",
 	       host_cpu.smap ? " SMAP" : "", host_cpu.umip ? " UMIP" : "", host_cpu.fsgsbase ? " FSGSBASE" : "",
-	       host_cpu.pcid ? " PCID" : "", host_cpu.xsave ? " XSAVE" : "", host_cpu.x2apic ? " x2APIC" : "",
+	       pcid_on ? " PCID" : "", host_cpu.xsave ? " XSAVE" : "", host_cpu.x2apic ? " x2APIC" : "",
 	       host_cpu.tsc_deadline ? " TSC-deadline" : "", (unsigned long)host_cpu.xcr0, host_cpu.xstate_size);
 	mce_init_cpu();
 	percpu_init();

@@ -4,6 +4,7 @@
 #define X86_CPU_H
 #include "x86/current.h"
 #include "x86/reboot.h"
+#include "x86/tlb.h"
 #include "x86/xstate.h"
 struct cpuid_leaf { uint32_t a, b, c, d; };
 static inline struct cpuid_leaf cpuid(uint32_t leaf, uint32_t sub)
@@ -34,20 +35,12 @@ extern struct cpu_topology cpu_topology[NR_CPUS];
 void on_selected_cpus(const cpumask_t *mask, void (*fn)(void *), void *arg, bool wait);
 void smp_send_event_check(unsigned cpu);		/* makes the CPU look at its softirqs */
 void smp_send_event_check_mask(const cpumask_t *mask);
-/* Invalidate TLBs. flush_tlb_mask: everything but global entries on each CPU of mask (self included). */
-#define FLUSH_GLOBAL 1u		/* global entries too */
-void flush_tlb_local(unsigned flags);
-void flush_tlb_one_local(uint64_t va);
-void cpu_load_root(mfn_t root);		/* CR3, and with it the TLB but for global entries */
+/*
+ * Flush the context in force on each CPU of mask (self included): all but global entries, or one address. Contexts that are not in
+ * force are flushed by tlb_owe, before the mask is read (x86/tlb.h; domain_flush_tlb does both).
+ */
 void flush_tlb_mask(const cpumask_t *mask, unsigned flags);
 void flush_tlb_one_mask(const cpumask_t *mask, uint64_t va);
-/*
- * TLB clock: a stamp of now (x86/ipi.c). What was taken out of page tables before the stamp is in no TLB of a CPU that has
- * flushed all since.
- */
-uint32_t tlb_clock(void);
-/* Removes from mask the CPUs that have flushed everything since stamp. */
-void tlb_filter(cpumask_t *mask, uint32_t stamp);
 /* User-access windows for SMAP: no-ops where the CPU has none. */
 extern bool smap_on;
 static inline void stac(void) { if (smap_on) __asm__ volatile(".byte 0x0f,0x01,0xcb" ::: "memory"); }

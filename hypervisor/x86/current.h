@@ -20,7 +20,7 @@ struct cpu_info {
 	uint32_t pad;
 	struct vcpu *current;
 	uint64_t percpu_offset;
-	uint64_t cr3;				/* value last loaded */
+	uint64_t reserved;
 	uint64_t scratch[4];			/* for entry code */
 };
 static inline struct cpu_info *cpu_info(void)

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Calls to other CPUs and TLB invalidation.
+ * Calls to other CPUs, and flushes of their TLBs (x86/tlb.c).
  *
  * There is no common lock: each CPU has one request of its own per kind, and for each kind a set of the CPUs whose request it
  * has yet to serve. A CPU that waits for its own request serves others' flushes meanwhile, so two that flush each other do not
  * hang even with interrupts off. A request is in use until the last target has taken it: a function called on another CPU
  * must not itself flush or call others.
- *
- * The TLB clock counts stamps, each of which is unique. A stamp is the clock's low 32 bits; since only the CPU's flush time has to
- * be compared, an old stamp is read as the latest moment that it can mean, and errs towards one flush too many.
  */
 #include "x86/ipi.h"
 #include "x86/apic.h"
 #include "x86/io.h"
-#include "x86/page.h"
-#include "x86/cpu_setup.h"
 #include "lib/panic.h"
 #include "lib/spinlock.h"
 
@@ -25,7 +20,6 @@ static DEFINE_PER_CPU(struct call_request, call_request);
 static DEFINE_PER_CPU(struct flush_request, flush_request);
 static DEFINE_PER_CPU(cpumask_t, call_from);
 static DEFINE_PER_CPU(cpumask_t, flush_from);
-static DEFINE_PER_CPU(uint64_t, flush_time);	/* TLB clock when this CPU last began to flush everything */
 
 static void send_mask(const cpumask_t *mask, unsigned vector)
 {
@@ -140,61 +134,6 @@ void smp_send_event_check_mask(const cpumask_t *mask)
 
 	if (other_cpus(&others, mask))
 		send_mask(&others, VECTOR_EVENT_CHECK);
-}
-
-/*
- * A flush notes the clock before it begins, so that it has seen every change of a page table that was stamped earlier. Flushes
- * and loads of CR3, which are many, write no line that CPUs share.
- */
-static uint64_t tlb_clock_next __cacheline;
-
-__hot uint32_t tlb_clock(void)
-{
-	return __atomic_fetch_add(&tlb_clock_next, 1, __ATOMIC_SEQ_CST);
-}
-
-void tlb_filter(cpumask_t *mask, uint32_t stamp)
-{
-	uint64_t t = READ_ONCE(tlb_clock_next), latest = (t & ~0xffffffffull) | stamp;
-	unsigned c;
-
-	if (latest > t)
-		latest -= 1ull << 32;
-	for_each_cpu(c, mask)
-		if (READ_ONCE(per_cpu(flush_time, c)) > latest)
-			mask->bits[c / 64] &= ~(1ul << c % 64);
-}
-
-void flush_tlb_local(unsigned flags)
-{
-	unsigned long f = irq_save();
-	uint64_t t = READ_ONCE(tlb_clock_next);
-
-	if ((flags & FLUSH_GLOBAL) && host_cpu.pge) {
-		uint64_t cr4 = read_cr4();
-
-		write_cr4(cr4 & ~CR4_PGE);
-		write_cr4(cr4);
-	} else {
-		write_cr3(read_cr3());
-	}
-	WRITE_ONCE(this_cpu(flush_time), t);
-	irq_restore(f);
-}
-
-/* An interrupt that flushes in between notes a later time, which is overwritten: too early a time costs a flush, no more. */
-__hot void cpu_load_root(mfn_t root)
-{
-	uint64_t t = READ_ONCE(tlb_clock_next), cr3 = root.n << PAGE_SHIFT;
-
-	cpu_info()->cr3 = cr3;
-	write_cr3(cr3);
-	WRITE_ONCE(this_cpu(flush_time), t);
-}
-
-void flush_tlb_one_local(uint64_t va)
-{
-	invlpg((const void *)va);
 }
 
 static void flush_others(const cpumask_t *mask, const struct flush_request *what)

@@ -34,5 +34,12 @@ static inline uint64_t read_cr4(void) { uint64_t v; __asm__ volatile("mov %%cr4,
 static inline void write_cr4(uint64_t v) { __asm__ volatile("mov %0,%%cr4" :: "r"(v) : "memory"); }
 static inline uint64_t read_cr0(void) { uint64_t v; __asm__ volatile("mov %%cr0,%0" : "=r"(v)); return v; }
 static inline void write_cr0(uint64_t v) { __asm__ volatile("mov %0,%%cr0" :: "r"(v) : "memory"); }
+/* type: 0 one address under a tag, 1 a tag, 2 all, global ones too, 3 all but global ones (SDM vol. 2A, INVPCID) */
+static inline void invpcid(uint64_t type, uint64_t tag, uint64_t va)
+{
+	struct { uint64_t tag, va; } d = { tag, va };
+
+	__asm__ volatile("invpcid %0, %1" :: "m"(d), "r"(type) : "memory");
+}
 static inline void invlpg(const void *va) { __asm__ volatile("invlpg %0" :: "m"(*(const char *)va) : "memory"); }
 #endif

@@ -249,7 +249,6 @@ void ap_main(void)
 	cpu_setup_registers();
 	clac();
 	xstate_init_ap();
-	cpu_info()->cr3 = read_cr3();
 	ap_arrived = true;
 	mce_init_cpu();
 	apic_init_cpu();

@@ -55,6 +55,10 @@ void tlb_filter(cpumask_t *mask, uint32_t stamp)
 	assert_true(stamp <= clock_now + 1);
 }
 void flush_tlb_mask(const cpumask_t *mask, unsigned flags) { flushes++; }
+bool pcid_on;
+void tlb_owe_now(uint64_t *owed) { }
+void tlb_owe_since(uint64_t *owed, uint32_t stamp) { }
+uint64_t tlb_owed_by_all;
 void m2p_open(uint64_t mfn) { (void)mfn; }
 
 /* Tables of the frame table's mapping: as in mem/map.c, one for 2 MiB of records, made of the spare frame. */

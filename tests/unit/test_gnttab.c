@@ -83,6 +83,9 @@ void *heap_pages(unsigned order)
 void heap_pages_free(void *va, unsigned order) { heap_used[va_to_mfn(va).n - FIRST_HEAP] = false; }
 void keyhandler_register(char key, void (*fn)(char key), const char *desc) { }
 void flush_tlb_mask(const cpumask_t *mask, unsigned flags) { flushes++; }
+bool pcid_on;
+void tlb_owe_now(uint64_t *owed) { }
+void tlb_owe_since(uint64_t *owed, uint32_t stamp) { }
 size_t guest_copy_in(void *dst, const void *src, size_t n) { return src ? (memcpy(dst, src, n), 0) : n; }
 size_t guest_copy_out(void *dst, const void *src, size_t n) { return dst ? (memcpy(dst, src, n), 0) : n; }
 bool domain_get(struct domain *d) { atomic_inc(&d->refs); return true; }

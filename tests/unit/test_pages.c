@@ -60,6 +60,9 @@ void panic(const char *fmt, ...)
 void *heap_zalloc(size_t n) { return calloc(1, n); }
 void heap_free(void *p) { free(p); }
 void flush_tlb_mask(const cpumask_t *mask, unsigned flags) { (void)mask; }
+bool pcid_on;
+void tlb_owe_now(uint64_t *owed) { }
+void tlb_owe_since(uint64_t *owed, uint32_t stamp) { }
 void m2p_set(mfn_t m, uint64_t gfn) { (void)m; }
 static bool reachable[MFNS];	/* by devices of dom[0] */
 void iommu_frame_gone(struct iommu_space *s, mfn_t m)

@@ -75,7 +75,13 @@ uint64_t host_root_entry(unsigned slot) { return slot == 256 ? 0x1003 : 0; }
 static bool dma[ALL];	/* frames that devices can write */
 void iommu_frame_writable(struct iommu_space *s, mfn_t m) { dma[m.n] = true; }
 void iommu_frame_gone(struct iommu_space *s, mfn_t m) { dma[m.n] = false; }
-void cpu_load_root(mfn_t root) { }
+void cpu_load_root(uint64_t cr3) { }
+void cpu_replace_root(uint64_t cr3) { }
+void tlb_drop_tag(uint64_t cr3) { }
+void tlb_enter(struct tlb_context *c, const uint64_t *owed) { }
+bool pcid_on;
+void tlb_owe_now(uint64_t *owed) { }
+void tlb_owe_since(uint64_t *owed, uint32_t stamp) { }
 void domain_flush_lazy(struct domain *d) { }
 void cpu_load_ldt(uint64_t base, unsigned ents) { }
 bool pv_invalidate_ldt(struct vcpu *v) { return false; }
