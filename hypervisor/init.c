@@ -5,6 +5,7 @@
  */
 #include "init.h"
 #include "init_dom0.h"
+#include "init_self_check.h"
 #include "boot/boot.h"
 #include "domain/domain.h"
 #include "hypercall/evtchn.h"
@@ -52,6 +53,7 @@ static void start_services(void)
 	pirq_init();
 	hypercall_init();
 	pv_init();
+	self_check_init();
 }
 
 static void pv_cpu_init_here(void *unused)

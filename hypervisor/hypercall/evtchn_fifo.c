@@ -315,6 +315,18 @@ static void fifo_free(struct rcu_head *h)
 	heap_free(f);
 }
 
+void evtchn_fifo_for_each_page(struct domain *d, void (*fn)(mfn_t m, void *arg), void *arg)
+{
+	const struct evtchn_fifo *f = d->evtchn->fifo;
+
+	for (unsigned i = 0; f && i < ARRAY_PAGES; i++)
+		if (f->array[i])
+			fn(va_to_mfn(f->array[i]), arg);
+	for (unsigned i = 0; f && i < f->nr_vcpus; i++)
+		if (f->vcpu[i] && f->vcpu[i]->control)
+			fn(va_to_mfn(f->vcpu[i]->control), arg);
+}
+
 void evtchn_fifo_destroy(struct domain *d)
 {
 	struct evtchn_domain *ed = d->evtchn;

@@ -470,6 +470,11 @@ int pirq_set_eoi_page(struct domain *d, uint64_t gmfn, bool auto_unmask)
 	return err;
 }
 
+mfn_t pirq_eoi_page(const struct domain *d)
+{
+	return d->pirqs->eoi_map ? va_to_mfn(d->pirqs->eoi_map) : INVALID_MFN;
+}
+
 bool pirq_has_eoi_page(const struct domain *d, bool *auto_unmask)
 {
 	*auto_unmask = d->pirqs && d->pirqs->auto_unmask;

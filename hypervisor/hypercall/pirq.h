@@ -30,6 +30,7 @@ uint32_t pirq_port(struct domain *d, unsigned pirq);	/* 0: not bound */
  * of d
  */
 int pirq_set_eoi_page(struct domain *d, uint64_t gmfn, bool auto_unmask);
+mfn_t pirq_eoi_page(const struct domain *d);	/* invalid: none */
 bool pirq_has_eoi_page(const struct domain *d, bool *auto_unmask);
 bool pirq_shared(struct domain *d, unsigned pirq);	/* bound with BIND_PIRQ__WILL_SHARE */
 /* The pirqs that v's channels take go to v's CPU. Any context. */

@@ -46,5 +46,5 @@ void do_softirq(void)
 
 void softirq_process_some(void)
 {
-	run_pending(1u << SOFTIRQ_SCHEDULE | 1u << SOFTIRQ_RCU | 1u << SOFTIRQ_TASKLET);
+	run_pending(1u << SOFTIRQ_SCHEDULE | 1u << SOFTIRQ_RCU | 1u << SOFTIRQ_TASKLET | 1u << SOFTIRQ_CHECK);
 }

@@ -3,7 +3,7 @@
 #ifndef SCHED_SOFTIRQ_H
 #define SCHED_SOFTIRQ_H
 #include "x86/current.h"
-enum { SOFTIRQ_TIMER, SOFTIRQ_RCU, SOFTIRQ_SCHEDULE, SOFTIRQ_TASKLET, SOFTIRQ_KEY, SOFTIRQ_NR };
+enum { SOFTIRQ_TIMER, SOFTIRQ_RCU, SOFTIRQ_SCHEDULE, SOFTIRQ_TASKLET, SOFTIRQ_KEY, SOFTIRQ_CHECK, SOFTIRQ_NR };
 DECLARE_PER_CPU(volatile uint32_t, softirq_pending);
 void softirq_open(unsigned nr, void (*fn)(void));
 void softirq_raise(unsigned nr);			/* this CPU; any context */

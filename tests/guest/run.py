@@ -189,6 +189,7 @@ def main():
     parser.add_argument("--xen-args", default="", help="more words for the hypervisor's command line")
     parser.add_argument("--cpu", help="QEMU's or Bochs's name of a CPU")
     parser.add_argument("--machine", help="only on this one of the machines that a suite has")
+    parser.add_argument("--xen-args", default="", help="more words for the hypervisor's command line")
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("names", nargs="*")
     opts = parser.parse_args()
@@ -204,6 +205,7 @@ def main():
         suite, _, case = name.strip("/").partition("/")
         try:
             elf, conf = build(suite), settings(suite)
+            conf["xen_args"] += " " + opts.xen_args
         except subprocess.CalledProcessError:
             print(f"error   {suite}: cannot be built", flush=True)
             counts["error"] += 1
