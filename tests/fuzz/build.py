@@ -3,11 +3,15 @@
 """build.py OUTPUT DEPFILE FUZZER.c -- COMPILER ARGS: one fuzzer, by clang with libFuzzer, ASan and UBSan.
 
 The first lines of FUZZER.c name the hypervisor's files that it drives, as unit tests do:
-    // sources: lib/elf.c unit/world.c     (unit/: a file of tests/unit, compiled as the fuzzer itself is)
+    // sources: lib/elf.c fuzz/machine.c   (fuzz/, unit/: a file of tests/, compiled as the fuzzer itself is)
     // sources: daemons/stored/tx.c        (a whole path: user space's)
+    // sources: hypercall/*.c -pv/entry.c  (all of a folder; all but one)
     // sources: host_guest.h               (a header of tests/fuzz or tests/unit that is included before everything)
     // globals: text_used                  (variables of those files that the fuzzer resets)
 """
+import fcntl
+import glob
+import hashlib
 import os
 import re
 import subprocess
@@ -16,6 +20,8 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 CLANG = "clang-14"
+USER_SPACE = ("daemons/", "libs/")
+PLAIN = ("unit/", "fuzz/", *USER_SPACE)		# not the hypervisor's
 FLAGS = ["-g", "-O1", "-fno-omit-frame-pointer", "-fno-strict-aliasing", "-std=gnu17",
          "-fsanitize=fuzzer-no-link,address,undefined", "-fno-sanitize-recover=undefined",
          # A pointer that the guest gave is compared, not used; it may be anything. Alignment: x86 has none.
@@ -39,36 +45,60 @@ def run(*command):
         sys.exit(1)
 
 
+def hypervisor_files(words):
+    base, names = os.path.join(TOP, "hypervisor"), []
+    for w in words:
+        if w.startswith("-"):
+            names.remove(w[1:])
+        elif w.endswith(".c") and not w.startswith(PLAIN):
+            names += sorted(os.path.relpath(p, base) for p in glob.glob(os.path.join(base, w))) if "*" in w else [w]
+    if "debug/lock_check.c" not in names:
+        names.append("release/lock_check.c")
+    return list(dict.fromkeys(names))
+
+
+def read_deps(obj):
+    with open(obj + ".d") as f:
+        return f.read().replace("\\\n", " ").split(":", 1)[1].split()
+
+
+def fresh(obj):
+    try:
+        made = os.stat(obj).st_mtime
+        return all(os.stat(d).st_mtime < made for d in read_deps(obj))
+    except FileNotFoundError:
+        return False
+
+
+def compile_file(path, flags, globals_):
+    """The object of a file; those of the same flags are shared by all fuzzers."""
+    folder = "tests/fuzz/objects/" + hashlib.sha256(repr((flags, globals_)).encode()).hexdigest()[:12]
+    obj = os.path.join(folder, os.path.relpath(path, TOP).replace("/", "_")[:-2] + ".o")
+    os.makedirs(folder, exist_ok=True)
+    with open(obj + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not fresh(obj):
+            run(CLANG, "-MD", "-MF", obj + ".d", "-c", "-o", obj + ".new", *flags, path)
+            for name in globals_:
+                run("objcopy", "--globalize-symbol=" + name, obj + ".new")
+            os.rename(obj + ".new", obj)
+    return obj
+
+
 def main():
     output, depfile, source = sys.argv[1:4]
-    args = sys.argv[5:]
     with open(source) as f:
         text = f.read()
-    words = listed(text, "sources")
+    words, globals_ = listed(text, "sources"), listed(text, "globals")
     before = [a for w in words if w.endswith(".h") for a in ("-include", find_header(w))]
+    flags = [*sys.argv[5:], *FLAGS, "-I", HERE, *before]
     rename = ["-include", os.path.join(TOP, "tests/unit/host_names.h"), "-fno-builtin"]
-    files = [(source, [])]
-    for w in words + ([] if "debug/lock_check.c" in words else ["release/lock_check.c"]):
-        if w.startswith("unit/"):
-            files.append((os.path.join(TOP, "tests", w), []))
-        elif w.startswith(("daemons/", "libs/")):
-            files.append((os.path.join(TOP, w), []))
-        elif w.endswith(".c") and ("hypervisor", w) not in files:
-            files.append((os.path.join(TOP, "hypervisor", w), rename))
-    folder = output + ".p"
-    os.makedirs(folder, exist_ok=True)
-    objects, deps = [], set()
-    for path, more in dict(files).items():
-        obj = os.path.join(folder, os.path.relpath(path, TOP).replace("/", "_")[:-2] + ".o")
-        run(CLANG, "-MD", "-MF", obj + ".d", "-c", "-o", obj, *args, *FLAGS, *more, *before, "-I", HERE, path)
-        with open(obj + ".d") as f:
-            deps.update(f.read().replace("\\\n", " ").split(":", 1)[1].split())
-        for name in listed(text, "globals"):
-            run("objcopy", "--globalize-symbol=" + name, obj)
-        objects.append(obj)
-    run(CLANG, "-fsanitize=fuzzer,address,undefined", "-o", output, *objects, "-lcmocka")
+    own = [source] + [os.path.join(TOP, w if w.startswith(USER_SPACE) else "tests/" + w) for w in words if w.startswith(PLAIN)]
+    objects = [compile_file(p, flags, []) for p in own]
+    objects += [compile_file(os.path.join(TOP, "hypervisor", n), flags + rename, globals_) for n in hypervisor_files(words)]
+    run(CLANG, "-fsanitize=fuzzer,address,undefined", "-o", output, *objects)
     with open(depfile, "w") as f:
-        f.write("%s: %s\n" % (output, " ".join(sorted(deps))))
+        f.write("%s: %s\n" % (output, " ".join(sorted({d for o in objects for d in read_deps(o)}))))
 
 
 main()
