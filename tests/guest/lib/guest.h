@@ -198,6 +198,8 @@ static inline u64 rdtsc(void)
 })
 #define MS 1000000ULL
 #define SEC 1000000000ULL
+/* For races: until `end`, and then, as the other vCPU may not have run yet on a busy machine, until `enough`, 20 s at most. */
+static inline bool run_on(u64 end, bool enough) { return time_ns() < end || (!enough && time_ns() < end + 20 * SEC); }
 
 /* ---- memory ---------------------------------------------------------------------------------------------------- */
 

@@ -54,7 +54,7 @@ CASE(xsa_241, "a page whose last writable mapping has just gone becomes a table:
 	NEED(!page_ro(page));
 	stop = rounds = faults = 0;
 	REQUIRE_RC(vcpu_start(1, write_always, NULL), 0);
-	for (end = time_ns() + 700 * MS; time_ns() < end && !case_bad(); ) {
+	for (end = time_ns() + 700 * MS; run_on(end, rounds > faults) && !case_bad(); ) {
 		u64 seen;
 
 		EXPECT_RC(update_va(alias, mfn_of(page) << PAGE_SHIFT | PTE_RW, UVMF_NONE), 0);
@@ -98,7 +98,7 @@ CASE(xsa_401, "one vCPU maps a page writable and lets go of it, another makes it
 	NEED(!page_ro(page));
 	stop = rounds = 0;
 	REQUIRE_RC(vcpu_start(1, map_and_write, NULL), 0);
-	for (end = time_ns() + 700 * MS; time_ns() < end && !case_bad(); ) {
+	for (end = time_ns() + 700 * MS; run_on(end, pinned && rounds) && !case_bad(); ) {
 		if (ext_op(MMUEXT_PIN_L1_TABLE, mfn_of(page), 0))
 			continue;
 		pinned++;
@@ -139,7 +139,7 @@ CASE(xsa_287, "a page is exchanged while another vCPU takes and drops references
 	EXPECT_RC(map_page(page, 0), 0);
 	stop = rounds = 0;
 	REQUIRE_RC(vcpu_start(1, hold_and_drop, NULL), 0);
-	for (end = time_ns() + 700 * MS; time_ns() < end && !case_bad(); ) {
+	for (end = time_ns() + 700 * MS; run_on(end, done && rounds) && !case_bad(); ) {
 		xen_pfn_t in = mfn_of(page), out = pfn_of(page);
 		struct xen_memory_exchange x = {
 			.in = { .nr_extents = 1, .domid = DOMID_SELF }, .out = { .nr_extents = 1, .domid = DOMID_SELF },
@@ -190,7 +190,7 @@ CASE(xsa_385, "two vCPUs grow the domain at once, at its limit: it never has mor
 	set_xen_guest_handle(r.extent_start, f);
 	stop = rounds = 0;
 	REQUIRE_RC(vcpu_start(1, grow_and_shrink, NULL), 0);
-	for (end = time_ns() + 400 * MS; time_ns() < end && !case_bad(); ) {
+	for (end = time_ns() + 400 * MS; run_on(end, rounds > 0) && !case_bad(); ) {
 		r.nr_extents = 8;
 		got = memory_op(XENMEM_increase_reservation, &r);
 		EXPECT(pages_now() <= most);
