@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "device/device.h"
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <xen/io/xenbus.h>
+#include "device/link.h"
+
+#define PATIENCE 40	/* seconds for back ends */
+
+static const char *kind_name(const struct device *d)
+{
+	return d->kind == DEVICE_DISK ? "vbd" : "vif";
+}
+
+/* "ab12" to 27 and 12; false if it has no such form. */
+static bool disk_number(const char *p, unsigned *disk, unsigned *partition)
+{
+	*disk = *partition = 0;
+	if (!islower((unsigned char)*p))
+		return false;
+	for (; islower((unsigned char)*p) && *disk < 1 << 20; p++)
+		*disk = *disk * 26 + (*p - 'a' + 1);
+	--*disk;
+	if (*p == '0' || strlen(p) > 3)
+		return false;
+	for (; isdigit((unsigned char)*p); p++)
+		*partition = *partition * 10 + (*p - '0');
+	return !*p && *partition < 256 && *disk < 1 << 20;
+}
+
+int device_disk_id(const char *vdev, unsigned *id)
+{
+	unsigned disk, partition;
+
+	if (!strncmp(vdev, "xvd", 3) && disk_number(vdev + 3, &disk, &partition)) {
+		*id = disk < 16 && partition < 16 ? 202 << 8 | disk << 4 | partition : 1u << 28 | disk << 8 | partition;
+		return 0;
+	}
+	if (!strncmp(vdev, "sd", 2) && disk_number(vdev + 2, &disk, &partition) && disk < 16 && partition < 16) {
+		*id = 8 << 8 | disk << 4 | partition;
+		return 0;
+	}
+	if (!strncmp(vdev, "hd", 2) && disk_number(vdev + 2, &disk, &partition) && disk < 4 && partition < 64) {
+		*id = (disk < 2 ? 3 : 22) << 8 | (disk & 1) << 6 | partition;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int check_disk(struct device *d, struct why *why)
+{
+	struct stat s;
+
+	if (device_disk_id(d->disk.vdev, &d->id))
+		return why_set(why, -EINVAL, "disk %s: not a name for a disk, as xvda is", d->disk.vdev);
+	if (stat(d->disk.target, &s) < 0)
+		return why_set(why, -errno, "disk %s: %s: %s", d->disk.vdev, d->disk.target, strerror(errno));
+	if (!S_ISBLK(s.st_mode))
+		return why_set(why, -ENOTBLK, "disk %s: %s is not a block device; make one of a file by losetup -f --show FILE",
+			       d->disk.vdev, d->disk.target);
+	d->disk.major = major(s.st_rdev);
+	d->disk.minor = minor(s.st_rdev);
+	return 0;
+}
+
+int device_check(struct device *d, struct why *why)
+{
+	int rc;
+
+	if (d->kind == DEVICE_DISK)
+		return check_disk(d, why);
+	rc = link_mtu(d->card.bridge, &d->card.mtu);
+	if (rc)
+		return why_set(why, rc, "network card %u: there is no bridge %s", d->id, d->card.bridge);
+	return 0;
+}
+
+/* Nodes that the toolstack keeps for itself are the back end's, as the guest cannot change them. */
+static void put_disk(struct store_change *c, const char *back, const struct device *d, bool own)
+{
+	char text[32];
+
+	store_put(c, NULL, d->disk.target, "%s/params", back);
+	store_put(c, NULL, "/etc/xen/scripts/block", "%s/script", back);
+	store_put(c, NULL, "0", "%s/removable", back);
+	store_put(c, NULL, "1", "%s/bootable", back);
+	store_put(c, NULL, d->disk.vdev, "%s/dev", back);
+	store_put(c, NULL, "phy", "%s/type", back);
+	store_put(c, NULL, d->disk.read_only ? "r" : "w", "%s/mode", back);
+	store_put(c, NULL, "disk", "%s/device-type", back);
+	store_put(c, NULL, d->disk.read_only ? "0" : "1", "%s/discard-enable", back);
+	store_put(c, NULL, "xen", "%s/specification", back);
+	if (own)
+		return;
+	snprintf(text, sizeof(text), "%x:%x", d->disk.major, d->disk.minor);
+	store_put(c, NULL, d->disk.target, "%s/physical-device-path", back);
+	store_put(c, NULL, "connected", "%s/hotplug-status", back);
+	store_put(c, NULL, text, "%s/physical-device", back);
+}
+
+static void put_card(struct store_change *c, const char *back, const struct device *d)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", d->id);
+	store_put(c, NULL, "/etc/xen/scripts/vif-bridge", "%s/script", back);
+	store_put(c, NULL, d->card.mac, "%s/mac", back);
+	store_put(c, NULL, d->card.bridge, "%s/bridge", back);
+	store_put(c, NULL, text, "%s/handle", back);
+	store_put(c, NULL, "vif", "%s/type", back);
+	if (d->card.name[0])
+		store_put(c, NULL, d->card.name, "%s/vifname", back);
+	store_put(c, NULL, "", "%s/hotplug-status", back);
+}
+
+/* The back end's nodes: in its own place, and (own) as the toolstack's own note of them. */
+static void put_back(struct store_change *c, unsigned domain, const struct device *d, const char *front, const char *back, bool own)
+{
+	char at[128], perms[32], text[16];
+
+	snprintf(perms, sizeof(perms), "n0,r%u", domain);
+	snprintf(text, sizeof(text), "%u", domain);
+	if (own)
+		snprintf(at, sizeof(at), "/libxl/%u/device/%s/%u", domain, kind_name(d), d->id);
+	else
+		snprintf(at, sizeof(at), "%s", back);
+	store_put(c, own ? NULL : perms, "", "%s", at);
+	store_put(c, NULL, front, "%s/frontend", at);
+	if (own)
+		store_put(c, NULL, back, "%s/backend", at);
+	store_put(c, NULL, text, "%s/frontend-id", at);
+	store_put(c, NULL, "1", "%s/online", at);
+	store_put(c, NULL, "1", "%s/state", at);
+	if (d->kind == DEVICE_DISK)
+		put_disk(c, at, d, own);
+	else
+		put_card(c, at, d);
+}
+
+void device_put(struct store_change *c, unsigned domain, const struct device *d)
+{
+	char front[128], back[128], perms[32], read[32], text[16];
+
+	snprintf(front, sizeof(front), "/local/domain/%u/device/%s/%u", domain, kind_name(d), d->id);
+	snprintf(back, sizeof(back), "/local/domain/0/backend/%s/%u/%u", kind_name(d), domain, d->id);
+	snprintf(perms, sizeof(perms), "n%u,r0", domain);
+	snprintf(read, sizeof(read), "n0,r%u", domain);
+	snprintf(text, sizeof(text), "%u", d->id);
+	put_back(c, domain, d, front, back, true);
+	store_put(c, perms, "", "%s", front);
+	store_put(c, NULL, back, "%s/backend", front);
+	store_put(c, NULL, "0", "%s/backend-id", front);
+	store_put(c, NULL, "1", "%s/state", front);
+	store_put(c, NULL, "1", "%s/trusted", front);
+	if (d->kind == DEVICE_DISK) {
+		store_put(c, NULL, text, "%s/virtual-device", front);
+		store_put(c, NULL, "disk", "%s/device-type", front);
+		store_put(c, NULL, "x86_64-abi", "%s/protocol", front);
+	} else {
+		store_put(c, NULL, text, "%s/handle", front);
+		store_put(c, NULL, d->card.mac, "%s/mac", front);
+		snprintf(text, sizeof(text), "%u", d->card.mtu);
+		store_put(c, read, text, "%s/mtu", front);
+	}
+	put_back(c, domain, d, front, back, false);
+}
+
+static int read_state(struct store *s, const char *back)
+{
+	char *text = store_read_at(s, back, "state");
+	int state = text ? atoi(text) : XenbusStateUnknown;
+
+	free(text);
+	return state;
+}
+
+static long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* What the kernel's back end says of its failure. */
+static int failed(struct store *s, unsigned domain, const struct device *d, const char *what, struct why *why)
+{
+	char path[128], *text;
+
+	snprintf(path, sizeof(path), "/local/domain/0/error/backend/%s/%u/%u/error", kind_name(d), domain, d->id);
+	text = store_read(s, path);
+	why_set(why, -EIO, "%s %s: %s%s%s", d->kind == DEVICE_DISK ? "disk" : "network card",
+		d->kind == DEVICE_DISK ? d->disk.vdev : d->card.mac, what, text ? ": " : "", text ? text : "");
+	free(text);
+	return -EIO;
+}
+
+static int connect_card(struct store *s, unsigned domain, const struct device *d, const char *back, struct why *why)
+{
+	char name[IFNAMSIZ], path[160];
+	int rc;
+
+	snprintf(name, sizeof(name), "vif%u.%u", domain, d->id);
+	rc = link_join(name, d->card.name, d->card.bridge, d->card.mtu);
+	if (rc)
+		return why_set(why, rc, "network card %u: %s cannot join the bridge %s: %s", d->id, name, d->card.bridge,
+			       strerror(-rc));
+	snprintf(path, sizeof(path), "%s/hotplug-status", back);
+	rc = store_write(s, path, "connected");
+	return rc ? why_set(why, rc, "network card %u: %s", d->id, strerror(-rc)) : 0;
+}
+
+static int connect_one(struct store *s, unsigned domain, const struct device *d, bool *done, struct why *why)
+{
+	char back[128];
+	int state;
+
+	snprintf(back, sizeof(back), "/local/domain/0/backend/%s/%u/%u", kind_name(d), domain, d->id);
+	state = read_state(s, back);
+	if (state == XenbusStateClosing || state == XenbusStateClosed)
+		return failed(s, domain, d, "the back end gave up", why);
+	if (state != XenbusStateInitWait && state != XenbusStateInitialised && state != XenbusStateConnected)
+		return 0;
+	*done = true;
+	return d->kind == DEVICE_CARD ? connect_card(s, domain, d, back, why) : 0;
+}
+
+static int watch_states(struct store *s, unsigned domain, const struct device *list, unsigned n, bool on)
+{
+	char path[128], token[64];
+	int rc = 0;
+
+	for (unsigned i = 0; i < n && !rc; i++) {
+		snprintf(path, sizeof(path), "/local/domain/0/backend/%s/%u/%u/state", kind_name(&list[i]), domain, list[i].id);
+		snprintf(token, sizeof(token), "%u", i);
+		rc = on ? store_watch(s, path, token) : store_unwatch(s, path, token);
+	}
+	return rc;
+}
+
+/* One event of the watches: 0, or a failure. */
+static int connect_next(struct store *s, unsigned domain, const struct device *list, unsigned n, bool *done, long until,
+			struct why *why)
+{
+	long left = until - now_ms();
+	char token[64], *event = store_wait(s, left > 0 ? left : 0, token);
+	unsigned i;
+
+	if (!event && errno != ETIMEDOUT)
+		return why_set(why, -errno, "the store is gone: %s", strerror(errno));
+	if (!event) {
+		for (i = 0; done[i]; )
+			i++;
+		return failed(s, domain, &list[i], "no back end in dom0 took it (is its module loaded?)", why);
+	}
+	free(event);
+	i = strtoul(token, NULL, 10);
+	return i < n && !done[i] ? connect_one(s, domain, &list[i], &done[i], why) : 0;
+}
+
+int device_connect(struct store *s, unsigned domain, const struct device *list, unsigned n, struct why *why)
+{
+	long until = now_ms() + PATIENCE * 1000;
+	bool *done = calloc(n + 1, sizeof(*done));
+	unsigned first = 0;
+	int rc = done ? watch_states(s, domain, list, n, true) : -ENOMEM;
+
+	if (rc)
+		why_set(why, rc, "devices cannot be watched: %s", strerror(-rc));
+	while (!rc && first < n) {
+		rc = connect_next(s, domain, list, n, done, until, why);
+		while (first < n && done[first])
+			first++;
+	}
+	if (done)
+		watch_states(s, domain, list, n, false);
+	free(done);
+	return rc;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Devices of PV guests: disks by blkback, network cards by netback. The nodes that both ends need are written in one change
+ * with the domain's others; then all back ends are waited for at once, and cards are put on their bridge by netlink.
+ */
+#ifndef DEVICE_DEVICE_H
+#define DEVICE_DEVICE_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include "store/store.h"
+#include "why/why.h"
+
+enum device_kind { DEVICE_DISK, DEVICE_CARD };
+
+struct device_disk {
+	char vdev[16];		/* xvda */
+	char target[512];	/* a block device of dom0 */
+	bool read_only;
+	unsigned major, minor;	/* of the target, by device_check */
+};
+struct device_card {
+	char mac[18];
+	char bridge[IFNAMSIZ], name[IFNAMSIZ];	/* name: of dom0's end, or "" for vifDOMAIN.NUMBER */
+	unsigned mtu;		/* the bridge's, by device_check */
+};
+struct device {
+	enum device_kind kind;
+	unsigned id;		/* by device_check for disks; a card's number */
+	union {
+		struct device_disk disk;
+		struct device_card card;
+	};
+};
+
+/* Looks for mistakes before anything is done: the target is a block device, the bridge is there. */
+int device_check(struct device *d, struct why *why);
+/* Adds the device's nodes. */
+void device_put(struct store_change *c, unsigned domain, const struct device *d);
+/* Watches the back ends of the domain, waits until all take front ends, connects what is to be connected. */
+int device_connect(struct store *s, unsigned domain, const struct device *list, unsigned n, struct why *why);
+
+/* Tells the back ends of all of a domain's devices to let go; the domain need not be there any more. */
+struct device_closing;
+int device_close_all(struct store *s, unsigned domain, struct device_closing **closing, struct why *why);
+/* Waits until they have, removes their nodes, and frees. */
+int device_wait_closed(struct store *s, struct device_closing *closing, struct why *why);
+
+/* The number that a disk's name stands for: xen-vbd-interface(7). -EINVAL: none. */
+int device_disk_id(const char *vdev, unsigned *id);
+
+#endif

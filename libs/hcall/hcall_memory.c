@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <xen/memory.h>
+#include "hcall/hcall_priv.h"
+
+long hcall_populate(struct hcall *h, domid_t id, unsigned order, unsigned long n, xen_pfn_t *frames)
+{
+	const unsigned long at_once = HCALL_DATA_SIZE / sizeof(*frames);
+	struct xen_memory_reservation *op = h->buffer;
+	unsigned long done = 0, want;
+	long rc;
+
+	while (done < n) {
+		want = n - done < at_once ? n - done : at_once;
+		memset(op, 0, sizeof(*op));
+		memcpy(h->data, frames + done, want * sizeof(*frames));
+		set_xen_guest_handle(op->extent_start, (xen_pfn_t *)h->data);
+		op->nr_extents = want;
+		op->extent_order = order;
+		op->domid = id;
+		rc = xencall2L(h->call, __HYPERVISOR_memory_op, XENMEM_populate_physmap, (uintptr_t)op);
+		if (rc < 0)
+			return done ? (long)done : -errno;
+		if ((unsigned long)rc > want)
+			return -EIO;
+		memcpy(frames + done, h->data, rc * sizeof(*frames));
+		done += rc;
+		if ((unsigned long)rc < want)
+			break;
+	}
+	return done;
+}
+
+int hcall_claim(struct hcall *h, domid_t id, uint64_t frames)
+{
+	struct xen_memory_reservation *op = h->buffer;
+
+	memset(op, 0, sizeof(*op));
+	op->nr_extents = frames;
+	op->domid = id;
+	return xencall2L(h->call, __HYPERVISOR_memory_op, XENMEM_claim_pages, (uintptr_t)op) < 0 ? -errno : 0;
+}
+
+static bool open_memory(struct hcall *h)
+{
+	if (!h->memory) {
+		h->memory = xenforeignmemory_open(NULL, 0);
+		h->close_memory = xenforeignmemory_close;
+	}
+	return h->memory;
+}
+
+void *hcall_map(struct hcall *h, domid_t id, size_t n, const xen_pfn_t *frames)
+{
+	if (!open_memory(h))
+		return NULL;
+	return xenforeignmemory_map(h->memory, id, PROT_READ | PROT_WRITE, n, frames, NULL);
+}
+
+void hcall_unmap(struct hcall *h, void *address, size_t n)
+{
+	xenforeignmemory_unmap(h->memory, address, n);
+}
+
+int hcall_pin_l4(struct hcall *h, domid_t id, xen_pfn_t frame)
+{
+	struct mmuext_op *op = h->buffer;
+
+	*op = (struct mmuext_op){ .cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = frame };
+	return xencall4(h->call, __HYPERVISOR_mmuext_op, (uintptr_t)op, 1, 0, id) < 0 ? -errno : 0;
+}
+
+int hcall_grant_seed(struct hcall *h, domid_t id, const struct hcall_grant *grants, unsigned n)
+{
+	xenforeignmemory_resource_handle *resource;
+	void *address = NULL;
+
+	if (!open_memory(h))
+		return -errno;
+	resource = xenforeignmemory_map_resource(h->memory, id, XENMEM_resource_grant_table,
+						 XENMEM_resource_grant_table_id_shared, 0, 1, &address,
+						 PROT_READ | PROT_WRITE, 0);
+	if (!resource)
+		return -errno;
+	for (unsigned i = 0; i < n; i++) {
+		volatile grant_entry_v1_t *entry = (grant_entry_v1_t *)address + grants[i].n;
+
+		entry->frame = grants[i].entry.frame;
+		entry->domid = grants[i].entry.domid;
+		entry->flags = grants[i].entry.flags;
+	}
+	return xenforeignmemory_unmap_resource(h->memory, resource) < 0 ? -errno : 0;
+}
