@@ -30,6 +30,7 @@ FREESTANDING = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h", "stdalign.h", "
 # Libraries that a program must not see.
 DENIED = {"daemons/apid": {"hcall"}, "cli/xe": {"hcall", "store", "build", "stream", "device", "vm"}}
 USER_SPACE = ("libs", "daemons", "cli")
+USER_SPACE_TESTS = ("tests/store", "tests/build")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 
 
@@ -49,7 +50,9 @@ def includes(path):
 def resolve(path, name):
     """The file of the repository that an include with quotes names, or None."""
     roots = [os.path.dirname(path), "hypervisor", "abi", ""]
-    if path.startswith(USER_SPACE) or path.startswith("tests/store"):
+    if path.startswith("tests/fuzz"):
+        roots.append("libs")
+    if path.startswith(USER_SPACE + USER_SPACE_TESTS):
         roots = [os.path.dirname(path), "libs", "abi", "daemons"]
     if path.startswith("tests/guest"):
         roots += ["tests/guest", "tests/guest/lib"]
@@ -131,7 +134,7 @@ def private(source, target):
 
 
 def judge_system(source, name):
-    if source.startswith(USER_SPACE + ("tests/store",)):
+    if source.startswith(USER_SPACE + USER_SPACE_TESTS):
         return "the XenAPI is all that xe knows" if source.startswith("cli/xe/") and name.startswith("xen") else None
     if name.startswith("xen/") or name in FREESTANDING or source.startswith(("tests/unit", "tests/fuzz", "tests/system")):
         return None

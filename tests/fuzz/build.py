@@ -7,6 +7,7 @@ The first lines of FUZZER.c name the hypervisor's files that it drives, as unit 
     // sources: daemons/stored/tx.c        (a whole path: user space's)
     // sources: hypercall/*.c -pv/entry.c  (all of a folder; all but one)
     // sources: host_guest.h               (a header of tests/fuzz or tests/unit that is included before everything)
+    // links: z lzma                       (libraries)
     // globals: text_used                  (variables of those files that the fuzzer resets)
 """
 import fcntl
@@ -96,7 +97,8 @@ def main():
     own = [source] + [os.path.join(TOP, w if w.startswith(USER_SPACE) else "tests/" + w) for w in words if w.startswith(PLAIN)]
     objects = [compile_file(p, flags, []) for p in own]
     objects += [compile_file(os.path.join(TOP, "hypervisor", n), flags + rename, globals_) for n in hypervisor_files(words)]
-    run(CLANG, "-fsanitize=fuzzer,address,undefined", "-o", output, *objects)
+    run(CLANG, "-fsanitize=fuzzer,address,undefined", "-o", output, *objects,
+        *("-l" + name for name in listed(text, "links")))
     with open(depfile, "w") as f:
         f.write("%s: %s\n" % (output, " ".join(sorted({d for o in objects for d in read_deps(o)}))))
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Seeds of the fuzzers' corpora: small well-formed inputs, made here rather than kept as files."""
+import bz2
 import gzip
 import lzma
 import random
@@ -10,10 +11,10 @@ import subprocess
 TEXT = b"".join(b"%d bottles of grapefruit juice on the wall, " % (i % 37) for i in range(200))
 
 
-def elf():
+def elf(more=()):
     note = b""
     for kind, desc in ((1, struct.pack("<Q", 0xffffffff81000000)), (6, b"linux\0\0\0"), (9, b"yes\0"),
-                       (10, b"!writable_page_tables|pae_pgdir_above_4gb\0\0\0"), (15, struct.pack("<Q", 0xffffffff80000000))):
+                       (10, b"!writable_page_tables|pae_pgdir_above_4gb\0\0\0"), (15, struct.pack("<Q", 0xffffffff80000000)), *more):
         note += struct.pack("<III", 4, len(desc), kind) + b"Xen\0" + desc
     head = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, 62, 1, 0x1000000, 64, 0, 0, 64, 56, 3, 0, 0, 0)
     data = 64 + 3 * 56
@@ -32,11 +33,11 @@ def bzimage(payload):
     return bytes(setup) + payload
 
 
-def tool(*command):
+def tool(*command, data=TEXT):
     """A packer of Debian's, where it is there; the fuzzer finds its way without."""
     if not shutil.which(command[0]):
         return b""
-    return subprocess.run(command, input=TEXT, stdout=subprocess.PIPE, check=True).stdout
+    return subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
 def packed():
@@ -52,6 +53,16 @@ def packed():
     for level in ("-1", "-19", "--ultra"):
         yield 4, tool("zstd", level, "-c")
     yield 4, tool("zstd", "--no-check", "-3", "-c")
+
+
+def kernels():
+    """PV kernels as the domain builder wants them, in each packing that there is a tool for."""
+    base = struct.pack("<Q", 0xffffffff80000000)
+    inside = elf(((5, b"xen-3.0\0"), (3, base), (15, struct.pack("<Q", 0xffff888000000000)), (2, struct.pack("<Q", 0xffffffff81001000))))
+    plain = elf(((5, b"xen-3.0\0"), (3, base), (15, struct.pack("<Q", 1 << 39)), (16, b"\1\0\0\0")))
+    packed_ones = [gzip.compress(plain), bz2.compress(plain), lzma.compress(plain, lzma.FORMAT_ALONE), lzma.compress(plain),
+                   tool("lz4", "-l", "-c", data=plain), tool("zstd", "-c", data=plain)]
+    return [plain, inside, bzimage(plain)] + packed_ones + [bzimage(p + struct.pack("<I", len(plain))) for p in packed_ones]
 
 
 def multiboot1():
@@ -127,6 +138,8 @@ def seeds(name):
     """The bytes of each seed of a fuzzer."""
     if name == "elf":
         return [elf(), bzimage(elf()), bzimage(gzip.compress(TEXT))]
+    if name == "kernel":
+        return kernels()
     if name == "unpack":
         return [bytes([which, 0xff]) + data for which, data in packed()] + [b"\5\xff" + data for _, data in packed()]
     if name == "boot":

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "verbs.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "config.h"
+
+int verb_options(int argc, char **argv, const char *const *known, unsigned *flags, char **words, int max_words, struct why *why)
+{
+	bool options = true;
+	unsigned k;
+	int n = 0;
+
+	*flags = 0;
+	for (int i = 0; i < argc; i++) {
+		if (options && !strcmp(argv[i], "--")) {
+			options = false;
+		} else if (options && argv[i][0] == '-' && argv[i][1]) {
+			for (k = 0; known[k] && strcmp(known[k], argv[i]); k++)
+				;
+			if (!known[k])
+				return why_set(why, -EINVAL, "there is no option %s; see anel help", argv[i]);
+			*flags |= 1u << k;
+		} else if (n == max_words) {
+			return why_set(why, -EINVAL, "\"%s\" is one word too many; see anel help", argv[i]);
+		} else {
+			words[n++] = argv[i];
+		}
+	}
+	return n;
+}
+
+/* The work that nobody waits for. */
+static void after(void)
+{
+	int null;
+
+	fflush(NULL);
+	if (fork() != 0)
+		return;
+	setsid();
+	null = open("/dev/null", O_RDWR);
+	for (int i = 0; i < 3 && null >= 0; i++)
+		dup2(null, i);
+	if (nice(10) == -1)
+		errno = 0;
+	vm_create_after();
+	_exit(0);
+}
+
+int verb_create(struct vm_host *host, int argc, char **argv, struct why *why)
+{
+	static const char *const known[] = { "-p", "--paused", "-q", "--quiet", NULL };
+	struct vm_config *config = malloc(sizeof(*config));
+	char *words[1];
+	unsigned flags;
+	domid_t id;
+	int rc = verb_options(argc, argv, known, &flags, words, 1, why);
+
+	if (rc == 0)
+		rc = why_set(why, -EINVAL, "which configuration? anel create FILE.cfg");
+	if (rc == 1)
+		rc = config ? config_read(config, words[0], why) : why_set(why, -ENOMEM, "no memory");
+	if (!rc)
+		rc = vm_create(host, config, &id, why);
+	if (!rc && !(flags & 3)) {
+		rc = vm_unpause(host, id, why);
+		if (rc)
+			vm_destroy(host, id, &(struct why){ 0 });
+	}
+	if (!rc) {
+		if (!(flags & 12))
+			printf("domain %u: %s\n", id, config->name);
+		after();
+	}
+	free(config);
+	return rc;
+}
+
+/* For verbs whose words are domains. */
+static int each(struct vm_host *host, int argc, char **argv, int (*act)(struct vm_host *, domid_t, struct why *), struct why *why)
+{
+	static const char *const known[] = { NULL };
+	char *words[64];
+	unsigned flags;
+	domid_t id;
+	int n = verb_options(argc, argv, known, &flags, words, 64, why), rc = n < 0 ? n : 0;
+
+	if (n == 0)
+		return why_set(why, -EINVAL, "which domain? A name or a number, see anel list");
+	for (int i = 0; i < n && !rc; i++) {
+		rc = vm_find(host, words[i], &id, why);
+		if (!rc)
+			rc = act(host, id, why);
+	}
+	return rc;
+}
+
+int verb_pause(struct vm_host *host, int argc, char **argv, struct why *why)
+{
+	return each(host, argc, argv, vm_pause, why);
+}
+
+int verb_unpause(struct vm_host *host, int argc, char **argv, struct why *why)
+{
+	return each(host, argc, argv, vm_unpause, why);
+}
+
+int verb_destroy(struct vm_host *host, int argc, char **argv, struct why *why)
+{
+	return each(host, argc, argv, vm_destroy, why);
+}

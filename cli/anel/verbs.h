@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The verbs of `anel`. Each takes its own arguments, without the verb; returns 0 or a negative errno with the reason. */
+#ifndef ANEL_VERBS_H
+#define ANEL_VERBS_H
+
+#include "vm/vm.h"
+
+struct verb {
+	const char *name, *arguments, *what;
+	int (*run)(struct vm_host *host, int argc, char **argv, struct why *why);
+};
+
+/* The words of argv that are not options; options must be in `known` ("--json", "-p" ...), and *flags gets a bit for each. */
+int verb_options(int argc, char **argv, const char *const *known, unsigned *flags, char **words, int max_words, struct why *why);
+
+int verb_create(struct vm_host *host, int argc, char **argv, struct why *why);
+int verb_list(struct vm_host *host, int argc, char **argv, struct why *why);
+int verb_pause(struct vm_host *host, int argc, char **argv, struct why *why);
+int verb_unpause(struct vm_host *host, int argc, char **argv, struct why *why);
+int verb_destroy(struct vm_host *host, int argc, char **argv, struct why *why);
+int verb_info(struct vm_host *host, int argc, char **argv, struct why *why);
+int verb_dmesg(struct vm_host *host, int argc, char **argv, struct why *why);
+
+#endif

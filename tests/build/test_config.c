@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Configuration files as xl's users write them, and mistakes, which are named with their line. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+#include "../../cli/anel/config.h"
+
+static struct vm_config v;
+static struct why why;
+
+static void whole(void **state)
+{
+	static const char text[] =
+		"# a guest\n"
+		"name = \"demo\" ; type='pv'\n"
+		"uuid = \"01234567-89ab-cdef-0123-456789abcdef\"\n"
+		"memory = 0x180\nmaxmem = '512'\nvcpus=2\nmaxvcpus=4\n"
+		"kernel = \"/boot/vmlinuz\"   # the kernel\n"
+		"ramdisk = \"/boot/a \\\"b\\\"\\x41\\102\"\n"
+		"root = \"/dev/xvda\"\nextra = \"quiet\"\n"
+		"on_reboot = \"destroy\"\non_crash = 'preserve'\n"
+		"disk = [ 'phy:/dev/vdb,xvda,w',\n"
+		"  # a comment inside\n"
+		"  \"format=raw, vdev=xvdb, access=ro, target=/dev/a,b\", '/dev/c,raw,xvdc1,r',]\n"
+		"vif = [ 'mac=00:16:3E:01:02:03,bridge=br7', '' ]\n";
+
+	assert_int_equal(config_parse(&v, text, "t", &why), 0);
+	assert_string_equal(v.name, "demo");
+	assert_int_equal(v.uuid[0], 1);
+	assert_int_equal(v.uuid[15], 0xef);
+	assert_int_equal(v.memory_kib, 384 * 1024);
+	assert_int_equal(v.max_kib, 512 * 1024);
+	assert_int_equal(v.vcpus, 2);
+	assert_int_equal(v.max_vcpus, 4);
+	assert_string_equal(v.ramdisk, "/boot/a \"b\"AB");
+	assert_string_equal(v.command_line, "root=/dev/xvda quiet");
+	assert_int_equal(v.on_poweroff, VM_DESTROY);
+	assert_int_equal(v.on_reboot, VM_DESTROY);
+	assert_int_equal(v.on_crash, VM_PRESERVE);
+	assert_int_equal(v.nr_devices, 5);
+	assert_string_equal(v.devices[0].disk.target, "/dev/vdb");
+	assert_string_equal(v.devices[0].disk.vdev, "xvda");
+	assert_false(v.devices[0].disk.read_only);
+	assert_string_equal(v.devices[1].disk.target, "/dev/a,b");
+	assert_true(v.devices[1].disk.read_only);
+	assert_string_equal(v.devices[2].disk.vdev, "xvdc1");
+	assert_true(v.devices[2].disk.read_only);
+	assert_string_equal(v.devices[3].card.mac, "00:16:3E:01:02:03");
+	assert_string_equal(v.devices[3].card.bridge, "br7");
+	assert_string_equal(v.devices[4].card.bridge, "xenbr0");
+	assert_int_equal(v.devices[4].id, 1);
+	assert_int_equal(strncmp(v.devices[4].card.mac, "00:16:3e:", 9), 0);
+}
+
+/* What is known but not given keeps its default. */
+static void least(void **state)
+{
+	assert_int_equal(config_parse(&v, "name='a'\nkernel='k'", "t", &why), 0);
+	assert_int_equal(v.memory_kib, 128 * 1024);
+	assert_int_equal(v.max_kib, v.memory_kib);
+	assert_int_equal(v.vcpus, 1);
+	assert_int_equal(v.on_reboot, VM_RESTART);
+	assert_string_equal(v.command_line, "");
+}
+
+static void mistakes(void **state)
+{
+	static const struct { const char *text, *reason; } wrong[] = {
+		{ "name='a'", "needs a kernel" },
+		{ "kernel='k'", "needs a name" },
+		{ "name='a'\nkernel=k", "t:2: a value is" },
+		{ "name='a\nb'", "t:1: a string without" },
+		{ "name 'a'", "NAME = VALUE" },
+		{ "=3", "NAME = VALUE" },
+		{ "\n\nmemory = 12x", "t:3: this is not a number" },
+		{ "memory = 0", "t:1: memory: no such amount" },
+		{ "memory = 99999999999999999999999", "not a number" },
+		{ "memory = [ 'a' ]", "a number is wanted" },
+		{ "vcpus = 'two'", "a number is wanted" },
+		{ "disk = 'phy:/dev/x,xvda,w'", "a list" },
+		{ "disk = [ 'phy:/dev/x' ]", "names no disk" },
+		{ "disk = [ 'phy:/dev/x,xvda,z' ]", "not an access" },
+		{ "disk = [ 'format=qcow2,vdev=xvda,target=/x' ]", "qcow2" },
+		{ "disk = [ 'a' 'b' ]", "closing bracket" },
+		{ "disk = [ 'a', 3 ]", "a list has strings" },
+		{ "vif = [ 'mac=1:2:3' ]", "MAC" },
+		{ "vif = [ 'mac=01:00:00:00:00:00' ]", "group" },
+		{ "vif = [ 'bridge=a-name-that-is-too-long' ]", "too long" },
+		{ "type='hvm'", "only PV" },
+		{ "uuid='0123'", "UUID" },
+		{ "on_crash='explode'", "destroy, restart" },
+		{ "bootloader='pygrub'", "cannot be done yet" },
+		{ "name='a' kernel='b'", "something after" },
+		{ "name='a/b'", "no /" },
+		{ "name='7'", "begin with a digit" },
+		{ "name='a\\0b'", "a zero" },
+		{ "name='a'\nkernel='k'\nmemory=64\nmaxmem=32", "maxmem" },
+		{ "disk = [ '", "closing quote" },
+		{ "disk = [", "a list has strings" },
+	};
+
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		why.text[0] = 0;
+		assert_int_equal(config_parse(&v, wrong[i].text, "t", &why), -EINVAL);
+		if (!strstr(why.text, wrong[i].reason))
+			fail_msg("%s: \"%s\", not \"%s\"", wrong[i].text, why.text, wrong[i].reason);
+	}
+}
+
+/* Nothing that is cut off anywhere is read past its end. */
+static void cut(void **state)
+{
+	static const char text[] = "name=\"a\\x41\"\nkernel='k'\nmemory=1\n"
+				   "disk=['phy:/dev/x,xvda,w','target=a']\nvif=['mac=00:16:3e:00:00:00']\n";
+	char *exact;
+
+	for (size_t n = 0; n < sizeof(text); n++) {
+		exact = test_malloc(n + 1);
+		memcpy(exact, text, n);
+		exact[n] = 0;
+		config_parse(&v, exact, "t", &why);
+		test_free(exact);
+	}
+}
+
+static void disk_ids(void **state)
+{
+	static const struct { const char *name; int rc; unsigned id; } names[] = {
+		{ "xvda", 0, 51712 }, { "xvda1", 0, 51713 }, { "xvdp15", 0, 51967 }, { "xvdq", 0, 268439552 },
+		{ "xvda16", 0, 268435472 }, { "xvdaa", 0, 268442112 }, { "sda2", 0, 2050 }, { "hdb", 0, 832 }, { "hdc1", 0, 5633 },
+		{ "xvd", -22, 0 }, { "xvda0", -22, 0 }, { "xvda01", -22, 0 }, { "vda", -22, 0 }, { "xvda256", -22, 0 },
+		{ "xvdzzzzzzzzz", -22, 0 }, { "sdq", -22, 0 }, { "hde", -22, 0 }, { "", -22, 0 },
+	};
+	unsigned id;
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_int_equal(device_disk_id(names[i].name, &id), names[i].rc);
+		if (!names[i].rc)
+			assert_int_equal(id, names[i].id);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whole), cmocka_unit_test(least), cmocka_unit_test(mistakes), cmocka_unit_test(cut),
+		cmocka_unit_test(disk_ids),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tool `anel` in Debian's dom0, beside xl and on Debian's store and console daemons: what either makes, both can handle."""
+import json
+import os
+import re
+
+import pytest
+
+import machine
+from guests import Guest, free_mib, wait_gone
+
+TOOL = os.path.join(machine.TOP, "build/cli/anel/anel")
+GRUB = 'kernel="/usr/lib/grub-xen/grub-x86_64-xen.bin"'
+
+
+class AnelGuest(Guest):
+    def create(self, ready=r"here is a shell|anel-guest: ready", flags="", timeout=180):
+        self.host.run("anel create -q %s %s" % (flags, self.config), timeout)
+        if ready:
+            self.wait_console(ready, timeout)
+        return self
+
+    def destroy(self):
+        self.host.run("anel destroy " + self.name, 90)
+
+
+@pytest.fixture
+def anel(host):
+    """The host with the tool in it."""
+    if host.try_run("test -x /usr/local/bin/anel")[0]:
+        with open(TOOL, "rb") as f:
+            host.put("/usr/local/bin/anel", f.read())
+        host.run("chmod +x /usr/local/bin/anel")
+    return host
+
+
+def disk(host):
+    return "format=raw,vdev=xvda,access=rw,backendtype=phy,target=" + host.run("findfs LABEL=anel-guest").strip()
+
+
+def left_of(host, domid):
+    """Nodes of a domain that is gone."""
+    paths = host.run("xenstore-ls -f").splitlines()
+    return [p for p in paths if re.search(r"^(/local/domain/%d|/libxl/%d|.*/backend/\w+/%d)\b" % (domid, domid, domid), p)]
+
+
+def test_anel_shows(anel):
+    rows = json.loads(anel.run("anel list --json"))
+    assert rows[0]["name"] == "Domain-0" and rows[0]["id"] == 0 and rows[0]["memory_mib"] == 1024
+    assert re.search(r"^Domain-0 +0 +1024 +2 +running", anel.run("anel list"), re.M)
+    info = json.loads(anel.run("anel info --json"))
+    assert info["free_mib"] == free_mib(anel)
+    assert info["cpus"] == 2 and info["hypervisor"].startswith("4.17")
+    assert "(XEN)" in anel.run("anel dmesg")
+    for wrong, why in (("pause nobody", "no domain called nobody"), ("destroy 0", "dom0 is not destroyed"),
+                       ("explode", "no verb explode"), ("list --yaml", "no option --yaml"), ("create /none", "No such file")):
+        rc, out = anel.try_run("anel " + wrong)
+        assert rc not in (0, None) and why in out, (wrong, out)
+
+
+def test_anel_disk_and_network(anel):
+    """Its root behind blkback, a card behind netback, two vCPUs; then all is given back."""
+    free = free_mib(anel)
+    g = AnelGuest(anel, "both", memory=256, vcpus=2, disk=disk(anel), vif=True,
+                  extra="root=/dev/xvda init=/usr/lib/anel/init anel.ip=10.0.0.45").create()
+    domid = g.domid()
+    row = g.row()
+    assert row["mem"] == 256 and row["vcpus"] == 2
+    assert g.run("nproc").strip() == "2"
+    anel.run("ping -c 3 -i 0.5 -W 5 10.0.0.45", 60)
+    g.run("dd if=/dev/urandom of=/root/blob bs=1M count=4 conv=fsync && echo 3 >/proc/sys/vm/drop_caches && sync", 90)
+    assert anel.run("cat /sys/class/net/vif%d.0/master/uevent" % domid).count("INTERFACE=xenbr0") == 1
+    assert re.search(r"^51712 ", anel.run("xl block-list both"), re.M)
+    assert re.search(r"^0 ", anel.run("xl network-list both"), re.M)
+    g.destroy()
+    assert left_of(anel, domid) == []
+    assert "vif%d.0" % domid not in anel.run("ls /sys/class/net")
+    assert free_mib(anel) == free
+
+
+def test_anel_pause(anel):
+    g = AnelGuest(anel, "still").create(ready=None, flags="-p")
+    assert g.row()["state"] == "--p---" and g.row()["seconds"] == 0
+    assert json.loads(anel.run("anel list --json still"))[0]["state"] == "paused"
+    anel.run("anel unpause still")
+    g.wait_console("here is a shell")
+    anel.run("anel pause still")
+    before = g.row()["seconds"]
+    anel.run("sleep 1")
+    assert g.row()["seconds"] == before and "p" in g.row()["state"]
+    rc, out = anel.try_run("anel create " + g.config)
+    assert rc == 1 and "already" in out
+    g.destroy()
+    wait_gone(anel)
+
+
+def test_anel_and_xl(anel):
+    """xl ends what anel began, with its devices, and the other way round."""
+    free = free_mib(anel)
+    g = AnelGuest(anel, "ours", disk=disk(anel), vif=True, extra="root=/dev/xvda init=/usr/lib/anel/init").create()
+    first = g.domid()
+    anel.run("xl destroy ours", 120)
+    wait_gone(anel)
+    g = Guest(anel, "theirs", disk=disk(anel), vif=True, extra="root=/dev/xvda init=/usr/lib/anel/init").create()
+    second = g.domid()
+    anel.run("anel destroy theirs", 120)
+    wait_gone(anel)
+    assert left_of(anel, first) + left_of(anel, second) == []
+    assert free_mib(anel) == free
+
+
+def test_anel_pv_grub(anel):
+    """GRUB asks for the disk itself, and has its p2m list inside its mapping."""
+    g = AnelGuest(anel, "grub", memory=256, kernel=False, disk=disk(anel), options=[GRUB]).create(ready=None)
+    g.wait_console(r"grub\.cfg is read by x86_64-xen", 60)
+    g.wait_console(r"anel-initrd: started", 90)
+    g.destroy()
+
+
+def test_anel_kernel_kept(anel):
+    """A kernel that is replaced under the same name is another kernel."""
+    anel.run("cp /boot/vmlinuz /run/vmlinuz-copy")
+    g = AnelGuest(anel, "kept", kernel=False, options=['kernel="/run/vmlinuz-copy"', 'ramdisk="/boot/guest-initrd"'])
+    g.create(ready=None, flags="-p").destroy()
+    anel.until("find /var/cache/anel/kernels -type f ! -name '.*' | wc -l", r"^[1-9]", 60)
+    anel.run("cp /usr/lib/grub-xen/grub-x86_64-xen.bin /run/vmlinuz-copy")
+    g.create(ready=None)
+    g.wait_console(r"(?i)grub", 60)
+    g.destroy()
+
+
+def test_anel_refuses(anel):
+    """Hostile or wrong kernels and devices: the reason is told, and nothing is left."""
+    free, config = free_mib(anel), "/run/wrong.cfg"
+    anel.run("head -c 3000000 /boot/vmlinuz >/run/short; head -c 100000 /dev/urandom >/run/noise")
+    anel.run("cp /boot/vmlinuz /run/damaged; printf xxxxxxxx | dd of=/run/damaged bs=1 seek=4000000 conv=notrunc status=none")
+    good = 'kernel="/boot/vmlinuz"'
+    for lines, why in ((['kernel="/run/none"'], "No such file"), (['kernel="/run/short"'], "payload"),
+                       (['kernel="/run/noise"'], "neither an ELF file nor a bzImage"),
+                       (['kernel="/run/damaged"'], "do not unpack"), (['kernel="/usr/bin/xenstore-ls"'], "no Xen notes"),
+                       ([good, "memory=48"], "MiB"), ([good, 'disk=["phy:/dev/none,xvda,w"]'], "/dev/none"),
+                       ([good, 'disk=["phy:/etc/fstab,xvda,w"]'], "not a block device"),
+                       ([good, 'vif=["bridge=nobridge"]'], "no bridge nobridge"), ([good, "memory=100000"], "free memory")):
+        anel.put(config, "\n".join(['name="wrong"', "memory=128"] + lines) + "\n")
+        rc, out = anel.try_run("anel create " + config)
+        assert rc == 1 and why in out, (lines, out)
+        assert "wrong" not in anel.run("xl list")
+    assert free_mib(anel) == free
+
+
+@pytest.mark.full
+def test_anel_many_times(anel):
+    """Nothing is lost in a hundred lives with devices."""
+    free = free_mib(anel)
+    g = AnelGuest(anel, "often", disk=disk(anel), vif=True)
+    for i in range(100):
+        g.create(ready=None, flags="-p" if i % 2 else "")
+        g.destroy()
+    assert len(anel.run("xenstore-ls /local/domain").split("often")) == 1
+    assert free_mib(anel) == free
