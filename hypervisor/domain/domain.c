@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "mem/heap.h"
 #include "x86/cpu.h"
+#include "x86/iommu/iommu.h"
 #include <xen/domctl.h>
 
 struct domain *dom0;
@@ -132,6 +133,8 @@ static void domain_free(struct domain *d)
 		domain_hooks->domain_destroy(d);
 	if (d->shared)
 		heap_pages_free(d->shared, 0);
+	if (d->iommu)
+		iommu_space_free(d->iommu);
 	domain_pages_destroy(d);
 	if (d->target)
 		domain_put(d->target);

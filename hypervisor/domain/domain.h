@@ -73,6 +73,8 @@ struct domain {
 	struct domain_services *services;	/* hypercall/dispatch.h */
 	struct rangeset *io_ports, *io_mem, *irqs;
 	struct iommu_space *iommu;	/* what its devices reach, kept up with its frames; NULL: nothing to keep (x86/iommu/) */
+	uint64_t iommu_cursor;		/* filling it at first: only its first device's assignment */
+	unsigned iommu_count;
 	uint64_t vm_assist;
 	uint64_t suspend_evtchn;	/* XEN_DOMCTL_subscribe; 0: none */
 	cpumask_t dirty_cpus;		/* CPUs on which a vCPU of it is loaded: its translations may be in use there */

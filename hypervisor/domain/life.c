@@ -14,6 +14,7 @@
 #include "x86/console.h"
 #include "x86/panic.h"
 #include "x86/cpu.h"
+#include "x86/iommu/iommu.h"
 #include "x86/time.h"
 #include "x86/traps.h"
 #include <xen/sched.h>
@@ -202,6 +203,14 @@ static int step_close(struct domain *d)
 	return notify ? notify->domain_dying(d) : 0;
 }
 
+/* Its frames are going to be others': no device may write them any more. The tables stay until the last frame is gone. */
+static int step_devices(struct domain *d)
+{
+	if (d->iommu)
+		iommu_devices_quarantine(d->id, d->iommu);
+	return 0;
+}
+
 static int step_unshare(struct domain *d)
 {
 	struct vcpu *v;
@@ -240,7 +249,7 @@ static int step_dead(struct domain *d)
 }
 
 static int (*const death_steps[])(struct domain *d) = {
-	step_stop, step_close, step_unshare, step_relinquish, step_frames, step_dead,
+	step_stop, step_devices, step_close, step_unshare, step_relinquish, step_frames, step_dead,
 };
 
 int domain_kill(struct domain *d)

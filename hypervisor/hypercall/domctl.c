@@ -10,6 +10,7 @@
 #include "hypercall/domctl_vcpu.h"
 #include "hypercall/domctl_cpu.h"
 #include "hypercall/domctl_io.h"
+#include "hypercall/domctl_pci.h"
 #include "hypercall/domctl_numa.h"
 #include "hypercall/domctl_gdbsx.h"
 #include "hypercall/domctl.h"
@@ -62,17 +63,17 @@ static const struct domctl_row rows[] = {
 	NOT(sethvmcontext, EINVAL),
 	OP(set_address_size, domctl_address_size_set, LIVE_DOMAIN, CONTROL, false),
 	OP(get_address_size, domctl_address_size_get, LIVE_DOMAIN, CONTROL, true),
-	NOT(assign_device, EOPNOTSUPP),
+	OP(assign_device, domctl_assign_device, NO_DOMAIN, CONTROL, false),
 	NOT(bind_pt_irq, EINVAL),
 	OP(memory_mapping, domctl_memory_mapping, LIVE_DOMAIN, CONTROL_OR_TARGET, false),
 	NOT(ioport_mapping, EOPNOTSUPP),
 	OP(set_ext_vcpucontext, domctl_set_ext_context, LIVE_DOMAIN, CONTROL, false),
 	OP(get_ext_vcpucontext, domctl_get_ext_context, LIVE_DOMAIN, CONTROL, true),
-	NOT(test_assign_device, EOPNOTSUPP),
+	OP(test_assign_device, domctl_test_assign_device, NO_DOMAIN, CONTROL, false),
 	OP(set_target, domctl_set_target, LIVE_DOMAIN, CONTROL, false),
-	NOT(deassign_device, EOPNOTSUPP),
+	OP(deassign_device, domctl_deassign_device, NO_DOMAIN, CONTROL, false),
 	NOT(unbind_pt_irq, EINVAL),
-	NOT(get_device_group, EOPNOTSUPP),
+	OP(get_device_group, domctl_device_group, NO_DOMAIN, CONTROL, true),
 	NOT(debug_op, EOPNOTSUPP),
 	NOT(gethvmcontext_partial, EINVAL),
 	NOT(vm_event_op, EOPNOTSUPP),

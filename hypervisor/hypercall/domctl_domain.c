@@ -7,13 +7,18 @@
 #include "pv/mm.h"
 #include "sched/sched.h"
 #include "x86/cpu.h"
+#include "x86/iommu/iommu.h"
 
 #define KNOWN_FLAGS (XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off | XEN_DOMCTL_CDF_xs_domain)
 
 static int check_config(const struct xen_domctl_createdomain *cfg)
 {
-	if (cfg->flags & ~KNOWN_FLAGS || cfg->iommu_opts || cfg->vmtrace_size)
-		return -EINVAL;		/* HVM, nested virtualization, IOMMU, vPMU: not offered */
+	uint32_t iommu = iommu_active ? XEN_DOMCTL_CDF_iommu : 0;
+
+	if (cfg->flags & ~(KNOWN_FLAGS | iommu) || cfg->vmtrace_size)
+		return -EINVAL;		/* HVM, nested virtualization, vPMU: not offered */
+	if (cfg->iommu_opts & ~XEN_DOMCTL_IOMMU_MAX || (cfg->iommu_opts && !(cfg->flags & XEN_DOMCTL_CDF_iommu)))
+		return -EINVAL;
 	if (cfg->flags & XEN_DOMCTL_CDF_oos_off)
 		return -EINVAL;		/* of shadowed HVM guests only */
 	if (cfg->grant_opts & ~XEN_DOMCTL_GRANT_version_mask || XEN_DOMCTL_GRANT_version(cfg->grant_opts) > 2)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* GNTTABOP_map_grant_ref, unmap_grant_ref, unmap_and_replace, and the handles of mappings (maptrack). */
 #include "hypercall/gnttab_map.h"
+#include "hypercall/gnttab.h"
 #include "hypercall/gnttab_entry.h"
 #include "mem/heap.h"
 #include "pv/mm.h"
@@ -354,6 +355,22 @@ long gnttab_unmap_and_replace(struct gnttab_unmap_and_replace *uop, unsigned cou
 	return unmap_batches(uop, count, true);
 }
 
+/* ---- the mapper gets its first device ---- */
+
+int gnttab_devices_follow(struct domain *d)
+{
+	struct grant_table *gt = d->grants;
+	int rc = 0;
+
+	for (grant_handle_t h = 0; gt && !rc && h < gt->nr_handles; h++) {
+		const struct maptrack *m = handle_entry(gt, h);
+
+		if ((m->flags & (GNTMAP_host_map | GNTMAP_device_map)) && m->rd != d)
+			rc = iommu_foreign_add(d->iommu, m->mfn, !(m->flags & GNTMAP_readonly));
+	}
+	return rc;
+}
+
 /* ---- death of the mapper ---- */
 
 int gnttab_release_mappings(struct domain *d)
@@ -381,6 +398,7 @@ int gnttab_release_mappings(struct domain *d)
 			m->in_flight++;
 			m->flags &= ~(GNTMAP_host_map | GNTMAP_device_map);
 			complete(gt, h, 0, &gone);
+			/* No device of d's is left that could use it (domain_kill): nothing to flush. */
 			give_back_grant(&gone);
 		}
 		if (gt->release_cursor % MAPTRACK_CHUNK == 0 && hypercall_preempt_check())

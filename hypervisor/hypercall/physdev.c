@@ -7,6 +7,7 @@
 #include "hypercall/evtchn.h"
 #include "hypercall/pirq.h"
 #include "pv/pv.h"
+#include "x86/iommu/iommu.h"
 #include <xen/physdev.h>
 
 #define MAX_MULTI_MSI 32
@@ -190,21 +191,32 @@ static int op_unmap_pirq(union physdev_arg *a)
 	return err;
 }
 
+static int add_device(uint16_t seg, uint8_t bus, uint8_t devfn)
+{
+	return pci_device_add(seg, bus, devfn) ?: iommu_device_found(seg, PCI_BDF(bus, devfn));
+}
+
+static int remove_device(uint16_t seg, uint8_t bus, uint8_t devfn)
+{
+	iommu_device_lost(seg, PCI_BDF(bus, devfn));
+	return pci_device_remove(seg, bus, devfn);
+}
+
 static int op_manage_pci_add(union physdev_arg *a)
 {
-	return pci_device_add(0, a->pci.bus, a->pci.devfn);
+	return add_device(0, a->pci.bus, a->pci.devfn);
 }
 
 static int op_manage_pci_remove(union physdev_arg *a)
 {
-	return pci_device_remove(0, a->pci.bus, a->pci.devfn);
+	return remove_device(0, a->pci.bus, a->pci.devfn);
 }
 
 static int op_manage_pci_add_ext(union physdev_arg *a)
 {
 	if (a->pci_ext.is_extfn && a->pci_ext.is_virtfn)
 		return -EINVAL;
-	return pci_device_add(0, a->pci_ext.bus, a->pci_ext.devfn);
+	return add_device(0, a->pci_ext.bus, a->pci_ext.devfn);
 }
 
 static int op_restore_msi(union physdev_arg *a)
@@ -237,12 +249,12 @@ static int op_pci_mmcfg_reserved(union physdev_arg *a)
 
 static int op_pci_device_add(union physdev_arg *a)
 {
-	return pci_device_add(a->add.seg, a->add.bus, a->add.devfn);
+	return add_device(a->add.seg, a->add.bus, a->add.devfn);
 }
 
 static int op_pci_device_remove(union physdev_arg *a)
 {
-	return pci_device_remove(a->dev.seg, a->dev.bus, a->dev.devfn);
+	return remove_device(a->dev.seg, a->dev.bus, a->dev.devfn);
 }
 
 static int op_restore_msi_ext(union physdev_arg *a)

@@ -6,6 +6,7 @@
 #include "mem/alloc.h"
 #include "pv/cpu_policy.h"
 #include "sched/sched.h"
+#include "x86/iommu/iommu.h"
 #include "x86/acpi.h"
 #include "x86/cpu.h"
 #include "x86/time.h"
@@ -50,6 +51,8 @@ long sysctl_physinfo(struct sysctl_call *c)
 	p->max_node_id = p->nr_nodes - 1;
 	p->cpu_khz = tsc_khz;
 	p->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2;
+	if (iommu_active)
+		p->capabilities |= XEN_SYSCTL_PHYSCAP_directio;
 	p->total_pages = frames_total();
 	p->free_pages = frames_free_count(NODE_ANY);
 	p->outstanding_pages = total_claimed();

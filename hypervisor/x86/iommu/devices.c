@@ -184,8 +184,20 @@ int iommu_device_owner(uint16_t seg, uint16_t bdf, domid_t *owner)
 	return d ? 0 : -ENODEV;
 }
 
+/* A space without devices has been flushed for the last time. iommu_devices_lock held. */
+static void forget_units(struct iommu_space *s)
+{
+	if (!s)
+		return;
+	for (unsigned i = 0; i < nr_devices; i++)
+		if (list[i].present && list[i].space == s)
+			return;
+	WRITE_ONCE(s->units, 0);
+}
+
 int iommu_device_assign(uint16_t seg, uint16_t bdf, domid_t from, domid_t to, struct iommu_space *s)
 {
+	struct iommu_space *old;
 	struct device *d;
 	int rc = -ENODEV;
 
@@ -199,17 +211,19 @@ int iommu_device_assign(uint16_t seg, uint16_t bdf, domid_t from, domid_t to, st
 	rc = -EPERM;
 	if (d->behind_bridge || is_bridge(seg, bdf) || conf(seg, bdf, PCI_CLASS, 2) == CLASS_HOST)
 		goto out;
-	rc = point(d, s);
+	old = d->space;
+	rc = point(d, to ? s : dom0_space);
 	if (!rc) {
 		d->owner = to;
 		d->faults = 0;
+		forget_units(old);
 	}
 out:
 	spin_unlock(&iommu_devices_lock);
 	return rc;
 }
 
-void iommu_devices_quarantine(domid_t owner)
+void iommu_devices_quarantine(domid_t owner, struct iommu_space *s)
 {
 	spin_lock(&iommu_devices_lock);
 	for (unsigned i = 0; i < nr_devices; i++) {
@@ -222,6 +236,7 @@ void iommu_devices_quarantine(domid_t owner)
 		printk(LOG_INFO "IOMMU: %04x:%02x:%02x.%x of d%u is in quarantine: it reaches nothing\n", d->seg, d->bdf >> 8,
 		       d->bdf >> 3 & 31, d->bdf & 7, owner);
 	}
+	forget_units(s);
 	spin_unlock(&iommu_devices_lock);
 }
 

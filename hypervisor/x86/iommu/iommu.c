@@ -324,18 +324,33 @@ int iommu_add_range(struct iommu_space *s, uint64_t first, uint64_t nr, bool wri
 	return rc;
 }
 
+static int add_region(struct iommu_space *s, const struct iommu_region *r)
+{
+	printk(LOG_DEBUG "IOMMU: d%u: %04x-%04x reach %lx-%lx, as the firmware wants\n", s->owner, r->first, r->last,
+	       (unsigned long)r->start, (unsigned long)r->end);
+	return iommu_add_range(s, r->start >> PAGE_SHIFT, (r->end - r->start) >> PAGE_SHIFT, true);
+}
+
 int iommu_add_regions(struct iommu_space *s)
 {
-	for (unsigned i = 0; i < iommu_tables.nr_regions; i++) {
-		const struct iommu_region *r = &iommu_tables.region[i];
-		int rc = iommu_add_range(s, r->start >> PAGE_SHIFT, (r->end - r->start) >> PAGE_SHIFT, true);
+	int rc = 0;
 
-		if (rc)
-			return rc;
-		printk(LOG_DEBUG "IOMMU: %04x-%04x reach %lx-%lx, as the firmware wants\n", r->first, r->last,
-		       (unsigned long)r->start, (unsigned long)r->end);
+	for (unsigned i = 0; !rc && i < iommu_tables.nr_regions; i++)
+		rc = add_region(s, &iommu_tables.region[i]);
+	return rc;
+}
+
+int iommu_add_regions_of(struct iommu_space *s, uint16_t seg, uint16_t bdf)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < iommu_tables.nr_regions; i++) {
+		const struct iommu_region *r = &iommu_tables.region[i];
+
+		if (r->seg == seg && bdf >= r->first && bdf <= r->last)
+			rc = add_region(s, r);
 	}
-	return 0;
+	return rc;
 }
 
 /* --- devices: the vendor's side (devices.c has the list) --- */

@@ -32,6 +32,7 @@ void iommu_space_free(struct iommu_space *s);		/* no device is in it */
 /* A range of memory, for good (RAM that is not followed, reserved regions). -ENOMEM, -ERANGE */
 int iommu_add_range(struct iommu_space *s, uint64_t first, uint64_t nr, bool write);
 int iommu_add_regions(struct iommu_space *s);		/* what the firmware wants every device of its to reach */
+int iommu_add_regions_of(struct iommu_space *s, uint16_t seg, uint16_t bdf);
 /* The owner's frame m is writable from now on. Without memory the devices cannot reach it: said in the log. */
 void iommu_frame_writable(struct iommu_space *s, mfn_t m);
 void iommu_frame_gone(struct iommu_space *s, mfn_t m);	/* no device reaches it when this returns */
@@ -47,9 +48,9 @@ bool iommu_can_write(struct iommu_space *s, mfn_t m);	/* for checks */
 int iommu_device_found(uint16_t seg, uint16_t bdf);	/* it becomes dom0's */
 void iommu_device_lost(uint16_t seg, uint16_t bdf);
 int iommu_device_owner(uint16_t seg, uint16_t bdf, domid_t *owner);
-/* Moves a device from its owner to another; s NULL: it reaches nothing (quarantine). */
+/* Moves a device from its owner to another; s NULL: it reaches nothing (quarantine). To dom0: what dom0's do, whatever s. -EPERM */
 int iommu_device_assign(uint16_t seg, uint16_t bdf, domid_t from, domid_t to, struct iommu_space *s);
-void iommu_devices_quarantine(domid_t owner);		/* all that owner has */
+void iommu_devices_quarantine(domid_t owner, struct iommu_space *s);	/* all that owner has in s, which needs no flush any more */
 unsigned iommu_devices_of(domid_t owner);
 /* Devices that the IOMMU cannot tell from this one (behind one conventional bridge), itself excluded; number written. */
 unsigned iommu_device_group(uint16_t seg, uint16_t bdf, uint16_t *out, unsigned max);

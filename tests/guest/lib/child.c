@@ -102,6 +102,8 @@ void child_main(struct start_info *si)
 
 /* ---- in the parent ----------------------------------------------------------------------------------------------- */
 
+u32 child_flags;
+
 long child_create(struct child *c, unsigned slot)
 {
 	struct xen_domctl d = { 0 };
@@ -111,6 +113,7 @@ long child_create(struct child *c, unsigned slot)
 	c->slot = slot;
 	for (int i = 0; i < 16; i++)
 		d.u.createdomain.handle[i] = 0xa0 + slot + i;
+	d.u.createdomain.flags = child_flags;
 	d.u.createdomain.max_vcpus = 2;
 	d.u.createdomain.max_evtchn_port = 1023;
 	d.u.createdomain.max_grant_frames = 4;
