@@ -34,7 +34,7 @@ BOCHS_CPU = "corei7_haswell_4770"
 NO_SUITE = ("lib", "builder")
 DOM0_ONLY = ("start", "control", "devices", "dma", "pci", "domains", "hostile", "sharing")     # "start" looks at what the hypervisor's own builder made
 DEFAULTS = {"memory": "256M", "cpus": 2, "dom0_mem": "64M", "timeout": 60, "args": "", "xen_args": "", "modules": [],
-            "qemu": "", "machines": {"": ""}}
+            "qemu": "", "machines": {"": ""}, "not_peer": []}
 
 
 def sources(path):
@@ -168,7 +168,7 @@ def run_suite(suite, conf, hypervisor, mods, prefix, opts, counts):
     """On each of its machines, or in Bochs."""
     for machine, more in ({"": ""} if opts.bochs else conf["machines"]).items():
         on = f"{suite}@{machine}" if machine else suite
-        if opts.machine and machine != opts.machine:
+        if (opts.machine and machine != opts.machine) or (opts.peer and machine in conf["not_peer"]):
             continue
         with open(BUILD / f"{on}.log", "w") as log:
             boot = Boot(opts.verbose, log, prefix)
@@ -189,7 +189,6 @@ def main():
     parser.add_argument("--xen-args", default="", help="more words for the hypervisor's command line")
     parser.add_argument("--cpu", help="QEMU's or Bochs's name of a CPU")
     parser.add_argument("--machine", help="only on this one of the machines that a suite has")
-    parser.add_argument("--xen-args", default="", help="more words for the hypervisor's command line")
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("names", nargs="*")
     opts = parser.parse_args()
@@ -205,7 +204,6 @@ def main():
         suite, _, case = name.strip("/").partition("/")
         try:
             elf, conf = build(suite), settings(suite)
-            conf["xen_args"] += " " + opts.xen_args
         except subprocess.CalledProcessError:
             print(f"error   {suite}: cannot be built", flush=True)
             counts["error"] += 1
