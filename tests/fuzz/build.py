@@ -9,6 +9,7 @@ The first lines of FUZZER.c name the hypervisor's files that it drives, as unit 
     // sources: host_guest.h               (a header of tests/fuzz or tests/unit that is included before everything)
     // links: z lzma                       (libraries)
     // globals: text_used                  (variables of those files that the fuzzer resets)
+    // weak: hv_memset                     (functions of those files in whose place come the fuzzer's)
 """
 import fcntl
 import glob
@@ -25,8 +26,9 @@ USER_SPACE = ("daemons/", "libs/")
 PLAIN = ("unit/", "fuzz/", *USER_SPACE)		# not the hypervisor's
 FLAGS = ["-g", "-O1", "-fno-omit-frame-pointer", "-fno-strict-aliasing", "-std=gnu17",
          "-fsanitize=fuzzer-no-link,address,undefined", "-fno-sanitize-recover=undefined",
-         # A pointer that the guest gave is compared, not used; it may be anything. Alignment: x86 has none.
-         "-fno-sanitize=alignment,pointer-overflow", "-Wno-unknown-pragmas"]
+         # Members of what a guest points at are named, not used: the pointer may be anything. Alignment: x86 has none.
+         "-fno-sanitize=alignment,pointer-overflow,null", "-Wno-unknown-pragmas",
+         "-Wno-tautological-constant-out-of-range-compare"]
 
 
 def listed(text, word):
@@ -71,17 +73,17 @@ def fresh(obj):
         return False
 
 
-def compile_file(path, flags, globals_):
+def compile_file(path, flags, changes):
     """The object of a file; those of the same flags are shared by all fuzzers."""
-    folder = "tests/fuzz/objects/" + hashlib.sha256(repr((flags, globals_)).encode()).hexdigest()[:12]
+    folder = "tests/fuzz/objects/" + hashlib.sha256(repr((flags, changes)).encode()).hexdigest()[:12]
     obj = os.path.join(folder, os.path.relpath(path, TOP).replace("/", "_")[:-2] + ".o")
     os.makedirs(folder, exist_ok=True)
     with open(obj + ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not fresh(obj):
             run(CLANG, "-MD", "-MF", obj + ".d", "-c", "-o", obj + ".new", *flags, path)
-            for name in globals_:
-                run("objcopy", "--globalize-symbol=" + name, obj + ".new")
+            if changes:
+                run("objcopy", *changes, obj + ".new")
             os.rename(obj + ".new", obj)
     return obj
 
@@ -90,13 +92,14 @@ def main():
     output, depfile, source = sys.argv[1:4]
     with open(source) as f:
         text = f.read()
-    words, globals_ = listed(text, "sources"), listed(text, "globals")
+    words = listed(text, "sources")
+    changes = ["--globalize-symbol=" + n for n in listed(text, "globals")] + ["--weaken-symbol=" + n for n in listed(text, "weak")]
     before = [a for w in words if w.endswith(".h") for a in ("-include", find_header(w))]
     flags = [*sys.argv[5:], *FLAGS, "-I", HERE, *before]
     rename = ["-include", os.path.join(TOP, "tests/unit/host_names.h"), "-fno-builtin"]
     own = [source] + [os.path.join(TOP, w if w.startswith(USER_SPACE) else "tests/" + w) for w in words if w.startswith(PLAIN)]
     objects = [compile_file(p, flags, []) for p in own]
-    objects += [compile_file(os.path.join(TOP, "hypervisor", n), flags + rename, globals_) for n in hypervisor_files(words)]
+    objects += [compile_file(os.path.join(TOP, "hypervisor", n), flags + rename, changes) for n in hypervisor_files(words)]
     run(CLANG, "-fsanitize=fuzzer,address,undefined", "-o", output, *objects,
         *("-l" + name for name in listed(text, "links")))
     with open(depfile, "w") as f:
