@@ -81,15 +81,18 @@ static void ioapic_aim(struct irq_desc *d)
 	unsigned pin;
 	const struct ioapic *a = ioapic_of(d->irq, &pin);
 	unsigned long flags;
+	struct irq_message msg = { irq_destination(d->cpu) << 24, 0 };
 	uint32_t low = rte_low(d);
 
 	if (!a)
 		return;
+	if (irq_remapper)
+		irq_remapper->remap(d, &msg);
 	flags = spin_lock_irqsave(&ioapic_lock);
 	reg_write(a, IOAPIC_RTE(pin), low | RTE_MASKED);
 	if (reg_read(a, IOAPIC_RTE(pin)) & RTE_REMOTE_IRR)
 		reg_write(a, IOAPIC_RTE(pin), (low & ~RTE_LEVEL) | RTE_MASKED);
-	reg_write(a, IOAPIC_RTE(pin) + 1, irq_destination(d->cpu) << 24);
+	reg_write(a, IOAPIC_RTE(pin) + 1, msg.address);
 	reg_write(a, IOAPIC_RTE(pin), low);
 	spin_unlock_irqrestore(&ioapic_lock, flags);
 }

@@ -336,12 +336,28 @@ int irq_take_msi(unsigned n, const struct irq_chip *chip, unsigned *first)
 	return run == n ? 0 : -ENOSPC;
 }
 
+const struct irq_remapper *irq_remapper;
+
+void irq_set_remapper(const struct irq_remapper *r)
+{
+	irq_remapper = r;
+	for (unsigned i = 0; i < nr_irqs; i++) {
+		unsigned long flags = spin_lock_irqsave(&descs[i].lock);
+
+		if (descs[i].chip && descs[i].vector)
+			descs[i].chip->aim(&descs[i]);
+		spin_unlock_irqrestore(&descs[i].lock, flags);
+	}
+}
+
 void irq_give_back_msi(unsigned irq)
 {
 	struct irq_desc *d = &descs[irq];
 	unsigned long flags = spin_lock_irqsave(&d->lock);
 
 	wait_idle(d, &flags);
+	if (irq_remapper)
+		irq_remapper->drop(d);
 	free_old_vector(d);
 	if (d->vector)
 		vector_free(d->cpu, d->vector);

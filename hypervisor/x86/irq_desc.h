@@ -57,6 +57,15 @@ struct irq_desc {
 
 struct irq_desc *irq_desc(unsigned irq);	/* NULL: out of range */
 
+/* What a line's interrupt is on the bus: an MSI's address and data, or (address alone) the upper half of an IO-APIC's entry. */
+struct irq_message { uint32_t address, data; };
+/* x86/iommu/: where the hardware remaps interrupts. Called with the line's lock held; drop: the line goes. */
+struct irq_remapper {
+	void (*remap)(const struct irq_desc *d, struct irq_message *m);
+	void (*drop)(const struct irq_desc *d);
+};
+extern const struct irq_remapper *irq_remapper;	/* NULL: none */
+void irq_set_remapper(const struct irq_remapper *r);	/* once, at start: lines that are set up get their message anew */
 /* x86/ioapic.c */
 extern const struct irq_chip ioapic_chip;
 /* x86/msi.c */

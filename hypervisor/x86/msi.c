@@ -130,16 +130,18 @@ static void msi_unmask(struct irq_desc *d) { set_masked(d, false); }
 /* Physical destination, fixed delivery, edge. */
 static void msi_aim(struct irq_desc *d)
 {
+	struct irq_message msg = { MESSAGE_BASE | irq_destination(d->cpu) << 12, d->vector };
 	struct msi_place *m = &d->msi;
-	uint32_t addr = MESSAGE_BASE | irq_destination(d->cpu) << 12;
 	bool was_masked = d->masked;
 
+	if (irq_remapper)
+		irq_remapper->remap(d, &msg);
 	if (m->msix) {
 		/* An entry may change only while it is masked (PCI 6.8.3.2). */
 		set_masked(d, true);
-		mmio_write32(m->table + ENTRY_ADDRESS, addr);
+		mmio_write32(m->table + ENTRY_ADDRESS, msg.address);
 		mmio_write32(m->table + ENTRY_UPPER, 0);
-		mmio_write32(m->table + ENTRY_DATA, d->vector);
+		mmio_write32(m->table + ENTRY_DATA, msg.data);
 		if (!was_masked)
 			set_masked(d, false);
 		return;
@@ -148,12 +150,12 @@ static void msi_aim(struct irq_desc *d)
 		return;			/* the block's message is its first line's */
 	if (!was_masked)
 		set_masked(d, true);
-	cfg_write(m, m->cap + 4, 4, addr);
+	cfg_write(m, m->cap + 4, 4, msg.address);
 	if (cfg_read(m, m->cap + MSI_CONTROL, 2) & MSI_64BIT) {
 		cfg_write(m, m->cap + 8, 4, 0);
-		cfg_write(m, m->cap + 12, 2, d->vector);
+		cfg_write(m, m->cap + 12, 2, msg.data);
 	} else {
-		cfg_write(m, m->cap + 8, 2, d->vector);
+		cfg_write(m, m->cap + 8, 2, msg.data);
 	}
 	if (!was_masked)
 		set_masked(d, false);

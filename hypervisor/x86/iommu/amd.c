@@ -32,8 +32,8 @@ static void put(struct iommu_unit *u, uint64_t low, uint64_t high)
 static void request(struct iommu_unit *u, uint64_t low, uint64_t high)
 {
 	int64_t end = now() + PATIENCE;
+	unsigned long flags = spin_lock_irqsave(&u->queue_lock);
 
-	spin_lock(&u->queue_lock);
 	if (!u->enabled)	/* remembers nothing yet, and reads no commands */
 		goto out;
 	put(u, low, high);
@@ -47,7 +47,7 @@ static void request(struct iommu_unit *u, uint64_t low, uint64_t high)
 		cpu_relax();
 	}
 out:
-	spin_unlock(&u->queue_lock);
+	spin_unlock_irqrestore(&u->queue_lock, flags);
 }
 
 static void flush_space(struct iommu_unit *u, uint16_t id) { request(u, CMD_PAGES(id), PAGES_ALL); }
@@ -200,11 +200,12 @@ static int amd_init(struct iommu_unit *u)
 
 static void amd_enable(struct iommu_unit *u)
 {
-	spin_lock(&u->queue_lock);
+	unsigned long flags = spin_lock_irqsave(&u->queue_lock);
+
 	amd_write(u, AMD_STATUS, STATUS_OVERFLOW | STATUS_EVTINT);
 	amd_write(u, AMD_CONTROL, RUNNING);
 	u->enabled = true;
-	spin_unlock(&u->queue_lock);
+	spin_unlock_irqrestore(&u->queue_lock, flags);
 }
 
 const struct iommu_ops iommu_amd_ops = {

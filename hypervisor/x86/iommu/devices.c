@@ -265,6 +265,13 @@ unsigned iommu_device_group(uint16_t seg, uint16_t bdf, uint16_t *out, unsigned 
 	return n;
 }
 
+bool iommu_device_is_behind(uint16_t seg, uint16_t bdf)
+{
+	const struct device *d = list ? find(seg, bdf) : NULL;
+
+	return d && d->behind_bridge;
+}
+
 bool iommu_device_has_region(uint16_t seg, uint16_t bdf)
 {
 	for (unsigned i = 0; i < iommu_tables.nr_regions; i++) {

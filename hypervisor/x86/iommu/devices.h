@@ -7,4 +7,6 @@
 extern spinlock_t iommu_devices_lock;	/* the list, and which space each device uses */
 /* The bus behind a bridge; 0: no bridge. */
 uint8_t iommu_read_secondary_bus(uint16_t seg, uint8_t bus, uint8_t devfn);
+/* Do its requests carry a bridge's name? */
+bool iommu_device_is_behind(uint16_t seg, uint16_t bdf);
 #endif

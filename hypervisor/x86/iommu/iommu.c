@@ -22,7 +22,7 @@ struct iommu_unit iommu_unit[IOMMU_MAX_UNITS];
 unsigned iommu_nr_units;
 struct iommu_common iommu_common = { .levels = 4, .max_ids = MAX_IDS, .large = true, .passthrough = true };
 
-static bool wanted = true, required;
+static bool wanted = true, required, intremap = true;
 static const struct iommu_ops *ops;
 static DEFINE_SPINLOCK(ids_lock);
 static unsigned long ids[BITS_TO_LONGS(MAX_IDS)];
@@ -61,6 +61,8 @@ static bool iommu_word(const char *w, bool on)
 		wanted = b;
 	else if (!strcmp(w, "force") || !strcmp(w, "required"))
 		required = on;
+	else if (!strcmp(w, "intremap"))
+		intremap = on;
 	else if (!strcmp(w, "dom0-passthrough"))
 		iommu_dom0_passthrough = on;
 	else if (!strcmp(w, "dom0-strict"))
@@ -90,7 +92,7 @@ static bool dom0_word(const char *w, bool on)
 static void parse_iommu(const char *s) { for_words(s, "iommu", iommu_word); }
 static void parse_dom0_iommu(const char *s) { for_words(s, "dom0-iommu", dom0_word); }
 
-BOOT_PARAM(iommu, "iommu", parse_iommu, "<bool>,required,dom0-strict,dom0-passthrough: use of IOMMUs");
+BOOT_PARAM(iommu, "iommu", parse_iommu, "<bool>,required,intremap,dom0-strict,dom0-passthrough: use of IOMMUs");
 BOOT_PARAM(dom0_iommu, "dom0-iommu", parse_dom0_iommu,
 	   "strict,passthrough,map-inclusive,map-reserved: what dom0's devices may reach");
 
@@ -159,6 +161,10 @@ void iommu_init(void)
 	}
 	iommu_active = true;
 	iommu_name = ops->name;
+	if (ops->remap_init)
+		ops->remap_init(intremap);
+	else
+		printk(LOG_WARN "IOMMU: no interrupt remapping: a device can send any interrupt message\n");
 	set_bit(0, ids);
 	printk(LOG_INFO "IOMMU: %s: %u units, %u levels%s%s\n", ops->name, iommu_nr_units, iommu_common.levels,
 	       iommu_common.large ? ", 2 MiB pages" : "", iommu_common.writeback ? ", not coherent" : "");
@@ -249,6 +255,8 @@ void iommu_frame_writable(struct iommu_space *s, mfn_t m)
 	spin_unlock(&s->lock);
 	if (rc < 0)
 		complain(s, m, rc);
+	else if (iommu_common.caching)
+		flush_frame(s, m);
 }
 
 void iommu_frame_gone(struct iommu_space *s, mfn_t m)
@@ -294,6 +302,8 @@ int iommu_foreign_add(struct iommu_space *s, mfn_t m, bool write)
 			*count += write ? WRITABLE_GRANT : 1;
 	}
 	spin_unlock(&s->lock);
+	if (rc >= 0 && iommu_common.caching)
+		flush_frame(s, m);
 	return rc < 0 ? rc : 0;
 }
 

@@ -39,14 +39,15 @@ struct iommu_space {
 	uint32_t units;			/* bit per unit that may have entries of it */
 };
 
-/* What all units have in common, found by init of each. */
-extern struct iommu_common { unsigned levels, max_ids; bool large, writeback, passthrough; } iommu_common;
+/* What all units have in common, found by init of each. caching: they remember what was not there. */
+extern struct iommu_common { unsigned levels, max_ids; bool large, writeback, passthrough, caching; } iommu_common;
 
 struct iommu_ops {
 	const char *name;
 	const struct iopt_format *format;
 	uint64_t regs_size;
 	int (*init)(struct iommu_unit *u);		/* takes the unit over: queue, tables, faults. Says itself what fails */
+	void (*remap_init)(bool wanted);	/* all units are there; NULL: it has no interrupt remapping */
 	void (*enable)(struct iommu_unit *u);
 	/* The device reaches what s has (NULL: nothing), and nothing of what it reached before. -ENOMEM */
 	int (*set_device)(struct iommu_unit *u, uint16_t bdf, const struct iommu_space *s);

@@ -4,6 +4,7 @@
  * by a wait that the unit answers in memory; a unit that does not answer has lost the host's trust, and ends it.
  */
 #include "x86/iommu/vtd.h"
+#include "x86/iommu/remap.h"
 #include "x86/hooks.h"
 #include "x86/io.h"
 #include "x86/layout.h"
@@ -54,9 +55,9 @@ static void put(struct iommu_unit *u, uint64_t low, uint64_t high)
 void vtd_request(struct iommu_unit *u, uint64_t low, uint64_t high)
 {
 	int64_t end = now() + PATIENCE;
+	unsigned long flags = spin_lock_irqsave(&u->queue_lock);
 	uint32_t n;
 
-	spin_lock(&u->queue_lock);
 	n = (uint32_t)++u->sequence;
 	put(u, low, high);
 	put(u, QI_WAIT(n), va_to_pa((void *)u->done));
@@ -68,7 +69,7 @@ void vtd_request(struct iommu_unit *u, uint64_t low, uint64_t high)
 			      (unsigned long)u->info->base, (unsigned long)low, vtd_read(u, VTD_FSTS));
 		cpu_relax();
 	}
-	spin_unlock(&u->queue_lock);
+	spin_unlock_irqrestore(&u->queue_lock, flags);
 }
 
 static void flush_space(struct iommu_unit *u, uint16_t id) { vtd_request(u, QI_IOTLB_DOMAIN(id), 0); }
@@ -136,6 +137,14 @@ static int set_device(struct iommu_unit *u, uint16_t bdf, const struct iommu_spa
 	return 0;
 }
 
+void vtd_remap_enable(struct iommu_unit *u, uint64_t irta)
+{
+	vtd_write64(u, VTD_IRTA, irta);
+	command(u, GCMD_SIRTP, true);
+	vtd_request(u, QI_IEC_ALL, 0);
+	command(u, GCMD_IRE, true);
+}
+
 /* --- start --- */
 
 static int check(struct iommu_unit *u)
@@ -159,6 +168,7 @@ static int check(struct iommu_unit *u)
 	iommu_common.large = iommu_common.large && CAP_2MIB(u->cap);
 	iommu_common.writeback = iommu_common.writeback || !ECAP_COHERENT(u->ecap);
 	iommu_common.passthrough = iommu_common.passthrough && ECAP_PT(u->ecap);
+	iommu_common.caching = iommu_common.caching || CAP_CM(u->cap);
 	return 0;
 }
 
@@ -203,6 +213,7 @@ static void vtd_enable(struct iommu_unit *u)
 }
 
 const struct iommu_ops iommu_vtd_ops = {
-	.name = "VT-d", .format = &iopt_vtd, .regs_size = PAGE_SIZE, .init = vtd_init, .enable = vtd_enable,
+	.name = "VT-d", .format = &iopt_vtd, .regs_size = PAGE_SIZE, .init = vtd_init, .remap_init = vtd_remap_init,
+	.enable = vtd_enable,
 	.set_device = set_device, .flush_space = flush_space, .flush_frame = flush_frame,
 };

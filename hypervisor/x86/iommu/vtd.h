@@ -31,6 +31,7 @@
 #define CAP_PLMR(c)	((c) >> 5 & 1)
 #define CAP_PHMR(c)	((c) >> 6 & 1)
 #define CAP_DOMAINS(c)	(1u << (4 + 2 * ((c) & 7)))
+#define CAP_CM(c)	((c) >> 7 & 1)
 #define CAP_SAGAW(c)	((c) >> 8 & 0x1f)
 #define CAP_FRO(c)	(((c) >> 24 & 0x3ff) * 16)
 #define CAP_2MIB(c)	((c) >> 34 & 1)
@@ -39,6 +40,7 @@
 #define ECAP_COHERENT(e) ((e) & 1)
 #define ECAP_QI(e)	((e) >> 1 & 1)
 #define ECAP_IR(e)	((e) >> 3 & 1)
+#define ECAP_EIM(e)	((e) >> 4 & 1)
 #define ECAP_PT(e)	((e) >> 6 & 1)
 
 #define FSTS_OVERFLOW	1u
@@ -58,6 +60,7 @@
 
 /* Gives one request to the unit and waits until it is done. */
 void vtd_request(struct iommu_unit *u, uint64_t low, uint64_t high);
+void vtd_remap_enable(struct iommu_unit *u, uint64_t irta);
 int vtd_faults_init(struct iommu_unit *u);	/* vtd_fault.c */
 static inline uint32_t vtd_read(const struct iommu_unit *u, unsigned reg) { return *(volatile uint32_t *)(u->regs + reg); }
 static inline uint64_t vtd_read64(const struct iommu_unit *u, unsigned reg) { return *(volatile uint64_t *)(u->regs + reg); }

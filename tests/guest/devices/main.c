@@ -39,12 +39,12 @@ CASE(scan, "PCI configuration space by its ports: the host bridge and the test d
 	struct physdev_set_iopl set = { 1 };
 
 	NEED(!physdev_op(PHYSDEVOP_set_iopl, &set));
-	EXPECT_HEX(conf_read(0x80000000, 0), 0x12378086);
+	EXPECT(conf_read(0x80000000, 0) == 0x12378086 || conf_read(0x80000000, 0) == 0x29c08086);
 	for (u32 dev = 0; dev < 32; dev++)
 		if (conf_read(0x80000000 | dev << 11, 0) == EDU_ID)
 			edu = 0x80000000 | dev << 11;
 	REQUIRE(edu);
-	EXPECT_HEX(conf_read(0x80000000 | 31 << 11, 0), 0xffffffff);
+	EXPECT_HEX(conf_read(0x80000000 | 20 << 11, 0), 0xffffffff);
 	conf_write(edu, 4, conf_read(edu, 4) | 6);	/* memory, bus master */
 	EXPECT_HEX(conf_read(edu, 4) & 6, 6);
 	gsi = conf_read(edu, 0x3c) & 0xff;
