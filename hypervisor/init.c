@@ -56,11 +56,6 @@ static void start_services(void)
 	self_check_init();
 }
 
-static void pv_cpu_init_here(void *unused)
-{
-	pv_cpu_init(smp_processor_id());
-}
-
 void anel_main(void)
 {
 	cmdline_parse(boot_info.cmdline);
@@ -71,7 +66,6 @@ void anel_main(void)
 	start_services();
 	__asm__ volatile("sti");
 	smp_boot_cpus(init_max_cpus());
-	on_selected_cpus(&cpu_online_map, pv_cpu_init_here, NULL, true);
 	init_build_dom0();
 	mem_free_boot();
 	watchdog_init();

@@ -5,6 +5,7 @@
  */
 #include "hypercall/platform.h"
 #include "hypercall/dispatch.h"
+#include "hypercall/pcpu.h"
 #include "boot/boot.h"
 #include "lib/panic.h"
 #include "lib/string.h"
@@ -15,9 +16,6 @@
 #include "x86/io.h"
 #include "x86/time.h"
 #include "x86/traps.h"
-#include <xen/platform.h>
-
-typedef long platform_fn(struct xen_platform_op *op, bool *copyback);
 
 static void set_clock(uint64_t sec, uint32_t nsec, uint64_t system_time)
 {
@@ -113,79 +111,6 @@ static long set_pminfo(struct xen_platform_op *op, bool *copyback)
 	default:
 		return -EINVAL;
 	}
-}
-
-static uint32_t present_max(void)
-{
-	unsigned c, last = 0;
-
-	for_each_cpu(c, &cpu_online_map)
-		last = c;
-	return last;
-}
-
-static uint32_t acpi_id_of(uint32_t apic_id)
-{
-	for (unsigned i = 0; i < acpi.nr_cpus; i++)
-		if (acpi.cpu_apic_id[i] == apic_id)
-			return acpi.cpu_acpi_id[i];
-	return ~0u;
-}
-
-static long get_cpuinfo(struct xen_platform_op *op, bool *copyback)
-{
-	struct xenpf_pcpuinfo *i = &op->u.pcpu_info;
-
-	i->max_present = present_max();
-	if (!cpu_online(i->xen_cpuid)) {
-		i->flags = XEN_PCPU_FLAGS_INVALID;
-	} else {
-		i->flags = XEN_PCPU_FLAGS_ONLINE;
-		i->apic_id = cpu_topology[i->xen_cpuid].apic_id;
-		i->acpi_id = acpi_id_of(i->apic_id);
-	}
-	*copyback = true;
-	return 0;
-}
-
-static long get_cpu_version(struct xen_platform_op *op, bool *copyback)
-{
-	struct xenpf_pcpu_version *v = &op->u.pcpu_version;
-
-	v->max_present = present_max();
-	memset(v->vendor_id, 0, sizeof(v->vendor_id));
-	v->family = v->model = v->stepping = 0;
-	if (cpu_online(v->xen_cpuid)) {
-		struct cpuid_leaf l = cpuid(0, 0);
-
-		memcpy(v->vendor_id, &l.b, 4);
-		memcpy(v->vendor_id + 4, &l.d, 4);
-		memcpy(v->vendor_id + 8, &l.c, 4);
-		v->family = host_cpu.family;
-		v->model = host_cpu.model;
-		v->stepping = host_cpu.stepping;
-	}
-	*copyback = true;
-	return 0;
-}
-
-/* CPUs stay as they were at boot. */
-static long cpu_online_op(struct xen_platform_op *op, bool *copyback)
-{
-	uint32_t cpu = op->u.cpu_ol.cpuid;
-
-	if (cpu >= NR_CPUS || cpu > present_max())
-		return -EINVAL;
-	return cpu_online(cpu) ? 0 : -EOPNOTSUPP;
-}
-
-static long cpu_offline_op(struct xen_platform_op *op, bool *copyback)
-{
-	uint32_t cpu = op->u.cpu_ol.cpuid;
-
-	if (cpu == 0)
-		return -EOPNOTSUPP;
-	return cpu_online(cpu) ? -EOPNOTSUPP : -EINVAL;
 }
 
 static long core_parking(struct xen_platform_op *op, bool *copyback)
@@ -358,16 +283,16 @@ static const struct platform_row rows[] = {
 	[XENPF_read_memtype] = { NULL, -EINVAL },	/* no such register */
 	[XENPF_microcode_update] = { NULL, -EOPNOTSUPP },
 	[XENPF_platform_quirk] = { NULL, -EINVAL },
-	[XENPF_get_cpu_version] = { get_cpu_version, 0 },
+	[XENPF_get_cpu_version] = { pcpu_get_version, 0 },
 	[XENPF_efi_runtime_call] = { NULL, -ENOSYS },	/* as without EFI */
 	[XENPF_firmware_info] = { firmware_info, 0 },
 	[XENPF_enter_acpi_sleep] = { enter_sleep, 0 },
 	[XENPF_change_freq] = { NULL, -EOPNOTSUPP },
 	[XENPF_getidletime] = { getidletime, 0 },
 	[XENPF_set_processor_pminfo] = { set_pminfo, 0 },
-	[XENPF_get_cpuinfo] = { get_cpuinfo, 0 },
-	[XENPF_cpu_online] = { cpu_online_op, 0 },
-	[XENPF_cpu_offline] = { cpu_offline_op, 0 },
+	[XENPF_get_cpuinfo] = { pcpu_get_info, 0 },
+	[XENPF_cpu_online] = { pcpu_online, 0 },
+	[XENPF_cpu_offline] = { pcpu_offline, 0 },
 	[XENPF_cpu_hotadd] = { NULL, -EOPNOTSUPP },
 	[XENPF_mem_hotadd] = { NULL, -EOPNOTSUPP },
 	[XENPF_core_parking] = { core_parking, 0 },
@@ -390,6 +315,8 @@ long hc_platform_op(struct hypercall *h)
 	if (!rows[op.cmd].fn)
 		return rows[op.cmd].answer;
 	rc = rows[op.cmd].fn(&op, &copyback);
+	if (rc == -EAGAIN_HYPERCALL)
+		return hypercall_again(h);
 	if (rc >= 0 && copyback && guest_copy_out(guest, &op, sizeof(op)))
 		return -EFAULT;
 	return rc;

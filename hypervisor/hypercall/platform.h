@@ -3,5 +3,8 @@
 #ifndef HYPERCALL_PLATFORM_H
 #define HYPERCALL_PLATFORM_H
 #include "hypercall/hypercall.h"
+#include <xen/platform.h>
+
+typedef long platform_fn(struct xen_platform_op *op, bool *copyback);
 hypercall_fn hc_platform_op;
 #endif

@@ -4,6 +4,7 @@
  * (hypercall/dispatch.c).
  */
 #include "hypercall/domctl_domain.h"
+#include "hypercall/pcpu.h"
 #include "hypercall/sysctl_host.h"
 #include "hypercall/sysctl_cpu.h"
 #include "hypercall/sysctl.h"

@@ -9,18 +9,12 @@
 #include "x86/iommu/iommu.h"
 #include "x86/acpi.h"
 #include "x86/cpu.h"
+#include "x86/smp.h"
 #include "x86/time.h"
 
 #define LIST_BATCH_MAX 65536u
 
-static unsigned max_cpu_id(void)
-{
-	unsigned c, last = 0;
-
-	for_each_cpu(c, &cpu_online_map)
-		last = c;
-	return last;
-}
+static unsigned max_cpu_id(void) { return nr_cpus_possible - 1; }	/* some may be offline */
 
 /* How many online CPUs share CPU 0's core, and its socket. */
 static void count_siblings(uint32_t *threads, uint32_t *cores)
@@ -204,19 +198,4 @@ long sysctl_offline_frames(struct sysctl_call *c)
 			return -EFAULT;
 	}
 	return 0;
-}
-
-/* CPUs stay as they were at boot. */
-long sysctl_cpu_hotplug(struct sysctl_call *c)
-{
-	const struct xen_sysctl_cpu_hotplug *h = &c->op.u.cpu_hotplug;
-
-	switch (h->op) {
-	case XEN_SYSCTL_CPU_HOTPLUG_ONLINE:
-		return h->cpu >= NR_CPUS ? -EINVAL : cpu_online(h->cpu) ? 0 : -EOPNOTSUPP;
-	case XEN_SYSCTL_CPU_HOTPLUG_OFFLINE:
-		return !cpu_online(h->cpu) ? -EINVAL : h->cpu == 0 ? -EPERM : -EOPNOTSUPP;
-	default:
-		return -EOPNOTSUPP;
-	}
 }

@@ -4,5 +4,5 @@
 #define HYPERCALL_SYSCTL_HOST_H
 #include "hypercall/sysctl.h"
 sysctl_fn sysctl_physinfo, sysctl_cputopo, sysctl_numainfo, sysctl_pcitopo, sysctl_cpuinfo, sysctl_availheap,
-	sysctl_offline_frames, sysctl_cpu_hotplug;
+	sysctl_offline_frames;
 #endif

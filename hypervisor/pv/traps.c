@@ -5,6 +5,8 @@
  */
 #include "pv/mm.h"
 #include "pv/offsets.h"
+#include "pv/syscall.h"
+#include "x86/cpu.h"
 #include "x86/quirks.h"
 #include "x86/traps.h"
 #include "gmem/guest_access.h"
@@ -192,4 +194,6 @@ void pv_init(void)
 {
 	pv_perdomain_init();
 	guest_traps = &pv_trap_ops;
+	x86_cpu_guest_setup = pv_cpu_init;
+	pv_cpu_init(smp_processor_id());
 }

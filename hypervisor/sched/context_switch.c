@@ -106,6 +106,14 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 	jump_with_empty_stack(next->domain->ops->resume);
 }
 
+void unload_lazy(void)
+{
+	unsigned long flags = irq_save();
+
+	unload();
+	irq_restore(flags);
+}
+
 static void unload_vcpu(void *arg)
 {
 	if (this_cpu(loaded_vcpu) == arg)

@@ -243,6 +243,27 @@ static long pool_remove_cpu(struct cpupool *p, unsigned cpu)
 	return 0;
 }
 
+void cpupool_cpu_join(unsigned cpu)
+{
+	spin_lock(&pools_lock);
+	cpumask_set_cpu(cpu, &pool0.cpus);
+	apply_pool(&pool0);
+	spin_unlock(&pools_lock);
+}
+
+long cpupool_cpu_leave(unsigned cpu)
+{
+	long rc = 0;
+	cpumask_t unused;
+
+	spin_lock(&pools_lock);
+	free_cpus(&unused);
+	if (!cpumask_test_cpu(cpu, &unused))
+		rc = pool_remove_cpu(&pool0, cpu);
+	spin_unlock(&pools_lock);
+	return rc == -EADDRINUSE ? -EBUSY : rc;
+}
+
 static long move_domain(struct domain *d, struct cpupool *p)
 {
 	struct vcpu *v;

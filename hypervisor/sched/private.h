@@ -90,11 +90,14 @@ void cap_destroy(struct sched_domain *sd);
 DECLARE_PER_CPU(struct vcpu *, loaded_vcpu);	/* whose state and page tables this CPU holds; NULL: none but the host's */
 void context_switch(struct vcpu *prev, struct vcpu *next) __noreturn;	/* interrupts off */
 void context_saved(struct vcpu *prev);		/* schedule.c */
+void unload_lazy(void);				/* this CPU, idle, goes back to the host's own tables */
 void sched_rq_init(unsigned cpu);
 /* cpupool.c */
 extern struct cpupool pool0;
 void cpupool_init(void);
-void cpupool_cpu_online(unsigned cpu);
+void cpupool_cpu_online(unsigned cpu);		/* at boot */
+void cpupool_cpu_join(unsigned cpu);		/* later: into the first pool */
+long cpupool_cpu_leave(unsigned cpu);		/* out of it, or of none; -EBUSY, -ENODEV */
 void cpupool_domain_init(struct sched_domain *sd);
 void cpupool_domain_exit(struct sched_domain *sd);
 void vcpu_update_allowed(struct sched_vcpu *s, const cpumask_t *pool_cpus);	/* rq lock of the vCPU, or it is being made */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Start-up, the idle loop, and the scheduler's part in the lives of domains and vCPUs. */
 #include "sched/private.h"
+#include "sched/hotplug.h"
 #include "sched/preempt.h"
 #include "domain/hooks.h"
 #include "domain/notify.h"
@@ -149,11 +150,12 @@ static struct vcpu *make_idle_vcpu(unsigned cpu)
 static void cpu_start(unsigned cpu)
 {
 	sched_rq_init(cpu);
-	idle_vcpu[cpu] = make_idle_vcpu(cpu);
+	timers_cpu_online(cpu);
+	if (!idle_vcpu[cpu])
+		idle_vcpu[cpu] = make_idle_vcpu(cpu);
 	current = idle_vcpu[cpu];
 	per_cpu(runqueue, cpu).online = true;
 	cpumask_set_cpu(cpu, &idle_cpus);
-	cpupool_cpu_online(cpu);
 }
 
 static void ap_entry(void)
@@ -161,6 +163,8 @@ static void ap_entry(void)
 	unsigned cpu = smp_processor_id();
 
 	cpu_start(cpu);
+	if (!cpus_booted)	/* later the pools' lock is not for a CPU with interrupts off: who started it does this */
+		cpupool_cpu_online(cpu);
 	context_switch_first(idle_vcpu[cpu]);
 }
 
@@ -173,6 +177,7 @@ void sched_init(void)
 	sched_dump_init();
 	cpu_idle_entry = ap_entry;
 	cpu_start(smp_processor_id());
+	cpupool_cpu_online(smp_processor_id());
 }
 
 void idle_loop(void)
@@ -180,6 +185,10 @@ void idle_loop(void)
 	for (;;) {
 		do_softirq();
 		rcu_quiescent();
+		if (unlikely(cpu_to_stop == smp_processor_id())) {
+			cpu_stop_work();
+			continue;
+		}
 		if (softirq_is_pending() || scrub_some())
 			continue;
 		__asm__ volatile("cli" ::: "memory");

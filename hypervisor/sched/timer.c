@@ -9,6 +9,7 @@ struct timer_base {
 	spinlock_t lock;
 	struct tree set;
 	struct timer *running;		/* its function is being run; the object may be gone */
+	bool offline;			/* its CPU is gone: timers are set elsewhere */
 };
 static DEFINE_PER_CPU(struct timer_base, timer_base);
 
@@ -68,6 +69,11 @@ void timer_set(struct timer *t, s_time_t expires)
 	unsigned long flags;
 	struct timer_base *b = lock_base(t, &flags);
 
+	while (unlikely(b->offline)) {
+		t->cpu = cpumask_first(&cpu_online_map);
+		spin_unlock_irqrestore(&b->lock, flags);
+		b = lock_base(t, &flags);
+	}
 	if (t->state != TIMER_DEAD) {
 		remove_locked(b, t);
 		insert_locked(b, t, expires);
@@ -123,6 +129,27 @@ void timer_migrate(struct timer *t, unsigned cpu)
 		insert_locked(b, t, (s_time_t)t->node.key);
 	spin_unlock_irqrestore(&b->lock, flags);
 }
+
+/* Lock order between two bases: only a CPU that goes holds two, and it is one at a time. */
+void timers_leave_cpu(unsigned to)
+{
+	struct timer_base *b = &this_cpu(timer_base), *other = &per_cpu(timer_base, to);
+	struct timer *t;
+
+	spin_lock(&b->lock);
+	while ((t = first_timer(b))) {
+		while (!spin_trylock(&other->lock))
+			__builtin_ia32_pause();
+		remove_locked(b, t);
+		t->cpu = to;
+		insert_locked(other, t, (s_time_t)t->node.key);
+		spin_unlock(&other->lock);
+	}
+	b->offline = true;
+	spin_unlock(&b->lock);
+}
+
+void timers_cpu_online(unsigned cpu) { per_cpu(timer_base, cpu).offline = false; }
 
 static void timer_softirq(void)
 {

@@ -20,5 +20,7 @@ void timer_stop(struct timer *t);			/* may still be running on another CPU */
 void timer_kill(struct timer *t);			/* waits until it is not running; cannot be set again */
 void timer_migrate(struct timer *t, unsigned cpu);
 static inline bool timer_is_set(const struct timer *t) { return t->state == TIMER_SET; }
+void timers_leave_cpu(unsigned to);	/* this CPU goes: all its timers fire on 'to'; interrupts off */
+void timers_cpu_online(unsigned cpu);
 void timer_subsystem_init(void);
 #endif

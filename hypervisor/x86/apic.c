@@ -307,6 +307,17 @@ void apic_timer_interrupt(void)
 	program();
 }
 
+/* For a CPU that goes: no timer, and software-disabled, so that only INIT, start-up IPI and NMI reach it (SDM 11.4.7.2). */
+void apic_stop_cpu(void)
+{
+	this_cpu(timer_deadline) = this_cpu(watchdog_deadline) = this_cpu(hardware_deadline) = 0;
+	if (host_cpu.tsc_deadline)
+		wrmsr(MSR_TSC_DEADLINE, 0);
+	else
+		reg_write(REG_TIMER_INIT, 0);
+	reg_write(REG_SVR, VECTOR_SPURIOUS);
+}
+
 void apic_error_interrupt(void)
 {
 	static unsigned count;

@@ -35,4 +35,5 @@ bool apic_vector_busy(unsigned vector);
 void apic_timer_watch(void);	/* this CPU's timer fires once a second from now on, for the watchdog; interrupts off */
 void apic_timer_interrupt(void);
 void apic_error_interrupt(void);
+void apic_stop_cpu(void);
 #endif

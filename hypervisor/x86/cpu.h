@@ -26,6 +26,11 @@ extern uint64_t host_cr4;		/* CR4 while a guest or the hypervisor runs */
 void cpu_early_init(void);		/* boot CPU: features, CR0/CR4/EFER, IDT; before memory */
 void cpu_late_init(void);		/* boot CPU: after the heap: per-CPU areas, mitigations log */
 void smp_boot_cpus(unsigned maxcpus);	/* starts all others; each ends in idle_loop (sched/ registers it) */
+/* Starts one more, or again, at any time; it ends in idle_loop. One at a time, interrupts on. -EINVAL, -ENOMEM, -EIO */
+int smp_start_cpu(unsigned cpu);
+/* This CPU, which is in no mask any more and has nothing left to do, is off from *gone = true on. Interrupts off. */
+void smp_stop_cpu(volatile bool *gone) __noreturn;
+extern void (*x86_cpu_guest_setup)(unsigned cpu);	/* upward: pv/ sets it; on each CPU that starts, before it is online */
 extern void (*cpu_idle_entry)(void);	/* upward: set by sched/ before smp_boot_cpus; never returns */
 /* Topology for sysctl: apic id, core, socket, node of a CPU */
 struct cpu_topology { uint32_t apic_id, core, socket, node; };

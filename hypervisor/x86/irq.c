@@ -317,6 +317,65 @@ out:
 	return rc;
 }
 
+/* A block of messages that the device cannot mask: they keep their vectors, so that one write of the address moves them all. */
+static int move_block(struct irq_desc *d)
+{
+	unsigned first = d->irq - d->msi.entry, n = d->msi.block, cpu;
+	struct irq_desc *f = &descs[first];
+	unsigned long flags;
+	int rc;
+
+	for (unsigned i = 0; i < n; i++)
+		if (READ_ONCE(f[i].old_vector))
+			return -EBUSY;
+	rc = vectors_alloc_same(first, n, f->vector, &cpu);
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < n; i++) {
+		flags = spin_lock_irqsave(&f[i].lock);
+		f[i].old_cpu = f[i].cpu;
+		f[i].old_vector = f[i].vector;
+		f[i].cpu = cpu;
+		if (!i)
+			f->chip->aim(f);
+		ask_old_place(&f[i]);
+		spin_unlock_irqrestore(&f[i].lock, flags);
+	}
+	return 0;
+}
+
+int irq_leave_cpu(unsigned cpu)
+{
+	cpumask_t others = cpu_online_map;
+	int rc = 0;
+
+	cpumask_clear_cpu(cpu, &others);
+	vectors_leave_cpu(cpu);
+	for (unsigned irq = 0; irq < nr_irqs && !rc; irq++) {
+		struct irq_desc *d = &descs[irq];
+
+		if (!READ_ONCE(d->chip) || !READ_ONCE(d->vector) || READ_ONCE(d->cpu) != cpu)
+			continue;
+		rc = irq_set_affinity(irq, &others);
+		if (rc == -EOPNOTSUPP)
+			rc = move_block(d);
+	}
+	return rc;
+}
+
+void irq_left_cpu(unsigned cpu)
+{
+	for (unsigned irq = 0; irq < nr_irqs && cpu != NR_CPUS; irq++) {
+		struct irq_desc *d = &descs[irq];
+		unsigned long flags = spin_lock_irqsave(&d->lock);
+
+		if (d->old_vector && d->old_cpu == cpu)
+			free_old_vector(d);
+		spin_unlock_irqrestore(&d->lock, flags);
+	}
+	vectors_leave_cpu(NR_CPUS);
+}
+
 int irq_take_msi(unsigned n, const struct irq_chip *chip, unsigned *first)
 {
 	unsigned long flags = spin_lock_irqsave(&msi_lock);

@@ -25,6 +25,12 @@ void irq_guest_unbind(unsigned irq, void *cookie);
 void irq_guest_eoi(unsigned irq);
 bool irq_needs_eoi(unsigned irq);	/* level-triggered */
 int irq_set_affinity(unsigned irq, const cpumask_t *mask);
+/*
+ * A CPU goes: first its lines are aimed at others. -EBUSY: some have moved just now, try again; -ENOSPC: then irq_left_cpu(NR_CPUS)
+ * undoes it. When nothing is on its way to it any more, irq_left_cpu gives its vectors back.
+ */
+int irq_leave_cpu(unsigned cpu);
+void irq_left_cpu(unsigned cpu);
 void irq_init(void);
 void irq_dump(void);			/* debug key i */
 #endif

@@ -210,11 +210,15 @@ void watchdog_check(void)
 		nmi_cpu(next, NMI_STUCK);
 }
 
-static void watch_this_cpu(void *unused)
+void watchdog_start_cpu(void)
 {
+	if (!watchdog_on)
+		return;
 	watchdog_progress();
 	apic_timer_watch();
 }
+
+static void watch_this_cpu(void *unused) { watchdog_start_cpu(); }
 
 void watchdog_init(void)
 {

@@ -20,6 +20,7 @@ unsigned nmi_count(unsigned cpu);	/* since the start */
 
 /* The watchdog: 'watchdog' on the command line. */
 void watchdog_init(void);		/* boot CPU, when all CPUs are up and the long work of the start is done */
+void watchdog_start_cpu(void);		/* a CPU that comes later; interrupts off */
 extern bool watchdog_on;
 void watchdog_progress(void);		/* this CPU ran its timer softirq */
 void watchdog_check(void);		/* from the APIC timer interrupt */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Per-CPU areas, and the start of the other CPUs: INIT, start-up IPI, real-mode code below 1 MiB, then ap_main on a stack of
- * its own. One CPU at a time passes the trampoline; the boot CPU waits until it is online.
+ * its own. One CPU at a time passes the trampoline; who starts it waits until it is online.
  */
 #include "x86/smp.h"
 #include "x86/acpi.h"
@@ -11,10 +11,12 @@
 #include "x86/hooks.h"
 #include "x86/io.h"
 #include "x86/mce.h"
+#include "x86/nmi.h"
 #include "x86/page.h"
 #include "x86/time.h"
 #include "x86/tsc_sync.h"
 #include "boot/boot.h"
+#include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/string.h"
 
@@ -39,6 +41,9 @@ void *(*x86_map_device)(paddr_t pa, size_t size);
 static char percpu_template[PERCPU_MAX];
 static char *stack_base[NR_CPUS];
 static volatile bool ap_arrived;	/* the CPU being started has left the trampoline */
+static paddr_t trampoline_page;		/* 0: none, only the boot CPU runs */
+static uint64_t host_root;
+void (*x86_cpu_guest_setup)(unsigned cpu);
 
 char *cpu_stack_base(unsigned cpu)
 {
@@ -141,7 +146,7 @@ static struct trampoline_args *prepare_trampoline(paddr_t page)
 	BUG_ON(trampoline_end - trampoline_start > (long)PAGE_SIZE);
 	memcpy(va, trampoline_start, trampoline_end - trampoline_start);
 	args = (void *)(va + (trampoline_args - trampoline_start));
-	args->root = read_cr3();
+	args->root = host_root;
 	args->entry = (uint64_t)ap_entry;
 	args->boot_root = image_to_pa(boot_l4);
 	args->clear_xd = host_cpu.intel;
@@ -220,12 +225,14 @@ void smp_boot_cpus(unsigned maxcpus)
 	paddr_t page = find_trampoline_page();
 	struct trampoline_args *args;
 
-	if (limit <= 1)
+	if (nr_cpus_possible <= 1)
 		return;
 	if (!page) {
 		printk(LOG_ERR "SMP: no RAM below 640 KiB: one CPU is used\n");
 		return;
 	}
+	trampoline_page = page;
+	host_root = read_cr3();
 	args = prepare_trampoline(page);
 	for (cpu = 1; cpu < limit && prepare_cpu(cpu); cpu++)
 		apic_send(cpu_topology[cpu].apic_id, APIC_DM_INIT | APIC_ASSERT);
@@ -237,6 +244,33 @@ void smp_boot_cpus(unsigned maxcpus)
 		start_cpu(cpu, page, args);
 	memset(pa_to_va(page), 0, PAGE_SIZE);
 	printk(LOG_INFO "SMP: %u CPUs online of %u\n", nr_cpus_online, acpi.nr_cpus);
+}
+
+int smp_start_cpu(unsigned cpu)
+{
+	struct trampoline_args *args;
+	bool ok;
+
+	if (!trampoline_page || cpu >= nr_cpus_possible)
+		return -EINVAL;
+	if (!stack_base[cpu] && !prepare_cpu(cpu))
+		return -ENOMEM;
+	args = prepare_trampoline(trampoline_page);
+	apic_send(cpu_topology[cpu].apic_id, APIC_DM_INIT | APIC_ASSERT);
+	delay(10000000);
+	ok = start_cpu(cpu, trampoline_page, args);
+	memset(pa_to_va(trampoline_page), 0, PAGE_SIZE);
+	return ok ? 0 : -EIO;
+}
+
+/* Only INIT and the start-up IPI end this. */
+void smp_stop_cpu(volatile bool *gone)
+{
+	apic_stop_cpu();
+	__asm__ volatile("wbinvd");
+	*gone = true;
+	for (;;)
+		__asm__ volatile("cli; hlt" ::: "memory");
 }
 
 /* First C code of a CPU, interrupts off. */
@@ -254,7 +288,10 @@ void ap_main(void)
 	apic_init_cpu();
 	cpu_detect_topology();
 	time_init_ap();
-	nr_cpus_online++;		/* one CPU at a time is here */
+	if (x86_cpu_guest_setup)
+		x86_cpu_guest_setup(cpu);
+	watchdog_start_cpu();
+	__atomic_fetch_add(&nr_cpus_online, 1, __ATOMIC_RELAXED);
 	cpumask_set_cpu(cpu, &cpu_online_map);
 	cpu_idle_entry();
 	panic("CPU%u: the idle loop has returned", cpu);

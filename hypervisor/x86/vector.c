@@ -9,6 +9,7 @@ DEFINE_PER_CPU(uint16_t[256], vector_irq);
 static DEFINE_PER_CPU(uint16_t, vectors_used);
 static DEFINE_SPINLOCK(vector_lock);	/* all CPUs' vector_irq for writing, next_vector */
 static unsigned next_vector = VECTOR_DYNAMIC_FIRST;
+static unsigned leaving = NR_CPUS;	/* gets no vector any more */
 
 uint32_t irq_destination(unsigned cpu)
 {
@@ -45,7 +46,7 @@ static unsigned least_loaded(const cpumask_t *mask)
 	unsigned best = NR_CPUS, c;
 
 	for_each_cpu(c, mask)
-		if (cpu_online(c) && irq_destination(c) < 0xff &&
+		if (cpu_online(c) && c != leaving && irq_destination(c) < 0xff &&
 		    (best == NR_CPUS || per_cpu(vectors_used, c) < per_cpu(vectors_used, best)))
 			best = c;
 	return best;
@@ -83,4 +84,33 @@ void vector_free(unsigned cpu, unsigned vector)
 	per_cpu(vector_irq, cpu)[vector] = 0;
 	per_cpu(vectors_used, cpu)--;
 	spin_unlock_irqrestore(&vector_lock, flags);
+}
+
+void vectors_leave_cpu(unsigned cpu)
+{
+	unsigned long flags = spin_lock_irqsave(&vector_lock);
+
+	leaving = cpu;
+	spin_unlock_irqrestore(&vector_lock, flags);
+}
+
+/* The same n vectors on any other CPU, for messages of which only the address may change. */
+int vectors_alloc_same(unsigned irq, unsigned n, unsigned first, unsigned *cpu)
+{
+	unsigned long flags = spin_lock_irqsave(&vector_lock);
+	unsigned c;
+	int rc = -ENOSPC;
+
+	for_each_cpu(c, &cpu_online_map) {
+		if (c == leaving || irq_destination(c) >= 0xff || !range_free(per_cpu(vector_irq, c), first, n))
+			continue;
+		for (unsigned i = 0; i < n; i++)
+			per_cpu(vector_irq, c)[first + i] = irq + i + 1;
+		per_cpu(vectors_used, c) += n;
+		*cpu = c;
+		rc = 0;
+		break;
+	}
+	spin_unlock_irqrestore(&vector_lock, flags);
+	return rc;
 }
