@@ -33,6 +33,7 @@ struct domain {
 	uint32_t create_flags;		/* XEN_DOMCTL_CDF_* */
 	bool is_control;		/* may manage domains (dom0) */
 	bool is_hardware;		/* owns the devices (dom0) */
+	bool tsc_emulated;		/* RDTSC traps: guest_tsc_read; changes while it is paused and nowhere loaded */
 	bool is_system;			/* idle, DOMID_XEN, DOMID_IO: no vCPUs that guests run */
 	unsigned max_vcpus;		/* length of vcpu[] */
 	struct vcpu **vcpu;		/* entries NULL until created */

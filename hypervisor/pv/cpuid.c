@@ -27,7 +27,7 @@ static void time_leaf(struct vcpu *v, uint32_t sub, uint32_t out[4])
 	switch (sub) {
 	case 0:
 		guest_tsc_get(v->domain, &mode, &elapsed, &khz, &incarnation);
-		out[0] = (host_cpu.inv_tsc ? 2 : 0) | (host_cpu.rdtscp ? 4 : 0);
+		out[0] = (v->domain->tsc_emulated ? 1 : 0) | (host_cpu.inv_tsc ? 2 : 0) | (host_cpu.rdtscp ? 4 : 0);
 		out[1] = mode;
 		out[2] = khz;
 		out[3] = incarnation;

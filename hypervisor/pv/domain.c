@@ -174,6 +174,17 @@ static void load_selectors(struct vcpu *v)
 	}
 }
 
+/* Interrupts off. */
+void pv_load_cr4(const struct vcpu *v)
+{
+	uint32_t want = v->domain->tsc_emulated ? CR4_GUEST_TSD : v->pv->cr4_guest & CR4_GUEST_TSD;
+
+	if (likely(want == cpu_info()->cr4_guest))
+		return;
+	cpu_info()->cr4_guest = want;
+	write_cr4((read_cr4() & ~CR4_GUEST_TSD) | want);
+}
+
 static void pv_enter(struct vcpu *v)
 {
 	unsigned cpu = smp_processor_id();
@@ -183,6 +194,7 @@ static void pv_enter(struct vcpu *v)
 	cpumask_set_cpu(cpu, &v->domain->dirty_cpus);
 	if (pv->l1_window[FIRST_RESERVED_GDT_PAGE] != reserved)
 		WRITE_ONCE(pv->l1_window[FIRST_RESERVED_GDT_PAGE], reserved);
+	pv_load_cr4(v);
 	pv_enter_roots(v);
 	cpu_set_gdt(pv_gdt_virt(v), (FIRST_RESERVED_GDT_PAGE + 1) * PAGE_SIZE - 1);
 	cpu_load_ldt(pv_ldt_virt(v), pv->ldt_ents);

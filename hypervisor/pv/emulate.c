@@ -4,9 +4,11 @@
  * segments are decoded; anything else gets its #GP. (Instruction formats: SDM vol. 2.)
  */
 #include "pv/emulate.h"
+#include "pv/misc.h"
 #include "pv/mm.h"
 #include "pv/offsets.h"
 #include "x86/cpu.h"
+#include "x86/io.h"
 #include "x86/traps.h"
 #include "gmem/guest_access.h"
 #include "sched/sched.h"
@@ -100,6 +102,7 @@ static enum emul_result write_cr(struct emul *i)
 	struct vcpu *v = current;
 	struct pv_vcpu *pv = v->pv;
 	uint64_t val = *emul_reg(i, emul_rm_field(i));
+	unsigned long flags;
 
 	switch (emul_reg_field(i)) {
 	case 0:
@@ -121,6 +124,9 @@ static enum emul_result write_cr(struct emul *i)
 			printk(LOG_GUEST LOG_INFO "d%uv%u: CR4 %lx -> %lx: only TSD, DE and OSXSAVE change\n", v->domain->id,
 			       v->id, (unsigned long)pv->cr4_guest, (unsigned long)val);
 		pv->cr4_guest = (pv->cr4_guest & ~CR4_GUEST_OWN) | (val & CR4_GUEST_OWN);
+		flags = irq_save();
+		pv_load_cr4(v);
+		irq_restore(flags);
 		return EMUL_DONE;
 	}
 	return EMUL_FAIL;
@@ -168,15 +174,6 @@ static enum emul_result group_0f01(struct emul *i)
 		return (uint32_t)i->regs->rcx ? EMUL_FAIL : EMUL_DONE;
 	case 0xd1:
 		return xsetbv(i);
-	case 0xf9: {	/* rdtscp */
-		uint32_t a, d;
-
-		__asm__ volatile("rdtsc" : "=a"(a), "=d"(d));
-		i->regs->rax = a;
-		i->regs->rdx = d;
-		i->regs->rcx = current->pv->tsc_aux;
-		return EMUL_DONE;
-	}
 	}
 	return EMUL_FAIL;
 }
@@ -197,14 +194,6 @@ static enum emul_result two_byte(struct emul *i)
 		if (current->domain->is_hardware)
 			__asm__ volatile("wbinvd" ::: "memory");
 		return EMUL_DONE;
-	case 0x31: {
-		uint32_t a, d;
-
-		__asm__ volatile("rdtsc" : "=a"(a), "=d"(d));
-		r->rax = a;
-		r->rdx = d;
-		return EMUL_DONE;
-	}
 	case 0x30:
 		return emul_wrmsr(i);
 	case 0x32:
@@ -264,12 +253,50 @@ static bool in_64bit_code(const struct cpu_user_regs *regs)
 	return rights & 1u << 21;
 }
 
+static void instruction_done(struct cpu_user_regs *regs)
+{
+	regs->rflags &= ~(1ul << 16);
+	if (regs->rflags & (1u << 8))
+		pv_inject_exception(TRAP_DB, 0);
+}
+
+/*
+ * RDTSC, RDTSCP, which trap where the TSC is emulated or the guest has set its CR4.TSD, which is for its user. They are the same in
+ * 32-bit code. True: done.
+ */
+static bool emulate_tsc(struct cpu_user_regs *regs)
+{
+	struct vcpu *v = current;
+	uint8_t b[3] = { 0 };
+	uint64_t tsc;
+	bool p;
+
+	if (!guest_kernel_mode(v) && (v->pv->cr4_guest & CR4_GUEST_TSD))
+		return false;
+	if (guest_copy_in(b, (const void *)regs->rip, 2) || b[0] != 0x0f || (b[1] != 0x31 && b[1] != 0x01))
+		return false;
+	p = b[1] == 0x01;
+	if (p && (guest_copy_in(&b[2], (const void *)(regs->rip + 2), 1) || b[2] != 0xf9 || !host_cpu.rdtscp))
+		return false;
+	tsc = v->domain->tsc_emulated ? guest_tsc_read(v->domain) : rdtsc();
+	regs->rax = (uint32_t)tsc;
+	regs->rdx = tsc >> 32;
+	if (p)
+		regs->rcx = v->pv->tsc_aux;
+	regs->rip += p ? 3 : 2;
+	return true;
+}
+
 bool pv_emulate_privileged(struct cpu_user_regs *regs)
 {
 	struct emul i = { .regs = regs };
 	enum emul_result res;
 	uint8_t op;
 
+	if (cpu_info()->cr4_guest && emulate_tsc(regs)) {
+		instruction_done(regs);
+		return true;
+	}
 	if (!in_64bit_code(regs) || !fetch(&i) || !decode_prefixes(&i, &op))
 		return false;
 	if (!guest_kernel_mode(current) && !user_may(op) &&
@@ -278,9 +305,7 @@ bool pv_emulate_privileged(struct cpu_user_regs *regs)
 	res = op == 0x0f ? two_byte(&i) : one_byte(&i, op);
 	if (res == EMUL_DONE) {
 		regs->rip += i.pos;
-		regs->rflags &= ~(1ul << 16);
-		if (regs->rflags & (1u << 8))
-			pv_inject_exception(TRAP_DB, 0);
+		instruction_done(regs);
 	}
 	return res != EMUL_FAIL;
 }

@@ -5,7 +5,9 @@
 #include "pv/emulate.h"
 #include "pv/cpu_policy.h"
 #include "pv/mm.h"
+#include "sched/sched.h"
 #include "x86/cpu.h"
+#include "x86/io.h"
 #include "x86/traps.h"
 #include "x86/time.h"
 #include "lib/errno.h"
@@ -32,14 +34,6 @@
 #define EFER_NX			(1ul << 11)
 
 static bool canonical(uint64_t a) { return ((int64_t)(a << 16) >> 16) == (int64_t)a; }
-
-static uint64_t read_tsc(void)
-{
-	uint32_t a, d;
-
-	__asm__ volatile("rdtsc" : "=a"(a), "=d"(d));
-	return a | (uint64_t)d << 32;
-}
 
 static int read_amd_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
@@ -97,7 +91,7 @@ int pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 		*val = rdmsr(msr);
 		return 0;
 	case MSR_TSC:
-		*val = read_tsc();
+		*val = v->domain->tsc_emulated ? guest_tsc_read(v->domain) : rdtsc();
 		return 0;
 	case MSR_BIOS_SIGN_ID:
 		return rdmsr_safe(msr, val);

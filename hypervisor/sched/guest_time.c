@@ -18,7 +18,10 @@ struct gtime {
 	spinlock_t wc_lock;		/* the wall clock in shared_info */
 	int64_t offset;			/* seconds, XEN_DOMCTL_settimeoffset */
 	uint32_t tsc_mode, incarnation;
-	s_time_t start;			/* system time at which elapsed_ns counted from 0 */
+	s_time_t start;			/* system time at which elapsed_ns, and the emulated TSC, counted from 0 */
+	uint32_t khz;			/* of the emulated TSC, with its scale */
+	uint32_t mul;
+	int8_t shift;
 };
 
 int guest_time_create(struct domain *d)
@@ -30,6 +33,7 @@ int guest_time_create(struct domain *d)
 	spin_lock_init(&g->wc_lock);
 	g->start = now();
 	g->incarnation = 1;
+	g->khz = tsc_khz;
 	d->time = g;
 	guest_wallclock_update(d);
 	return 0;
@@ -60,6 +64,14 @@ static void copy_time(struct vcpu *v, struct vcpu_time_info *t)
 		v->time_stale = false;
 }
 
+/* The emulated TSC at system time t. */
+static uint64_t emulated(const struct gtime *g, uint64_t t)
+{
+	return (uint64_t)((__uint128_t)(t - (uint64_t)g->start) * g->khz / 1000000);
+}
+
+uint64_t guest_tsc_read(const struct domain *d) { return emulated(d->time, (uint64_t)now()); }
+
 void guest_time_update(struct vcpu *v)
 {
 	struct vcpu_time_info *t = &v->info->time;
@@ -67,6 +79,11 @@ void guest_time_update(struct vcpu *v)
 	uint32_t version = t->version | 1;	/* whatever the guest has made of it */
 
 	time_get_scale(&s);
+	if (unlikely(v->domain->tsc_emulated)) {
+		s.tsc_stamp = emulated(v->domain->time, s.system_time);
+		s.mul = v->domain->time->mul;
+		s.shift = v->domain->time->shift;
+	}
 	WRITE_ONCE(t->version, version);
 	wmb();
 	t->tsc_timestamp = s.tsc_stamp;
@@ -155,20 +172,28 @@ int guest_tsc_get(struct domain *d, uint32_t *mode, uint64_t *elapsed_ns, uint32
 	*mode = d->time->tsc_mode;
 	*incarnation = d->time->incarnation;
 	*elapsed_ns = d->time->tsc_mode == TSC_MODE_NEVER_EMULATE ? 0 : (uint64_t)(now() - d->time->start);
-	*gtsc_khz = d->time->tsc_mode == TSC_MODE_NEVER_EMULATE ? 0 : (uint32_t)tsc_khz;
+	*gtsc_khz = d->time->tsc_mode == TSC_MODE_NEVER_EMULATE ? 0 : d->time->khz;
 	return 0;
 }
 
-/* The TSC is always the host's: what a guest computes from vcpu_time_info is right on any host, RDTSC alone need not be. */
+/* Two measurements of one speed differ by less than that. */
+static bool same_speed(uint64_t khz) { return (khz > tsc_khz ? khz - tsc_khz : tsc_khz - khz) <= tsc_khz / 2000; }
+
+/* By default the TSC is the host's for as long as that has the speed with which the domain began. d is paused. */
 int guest_tsc_set(struct domain *d, uint32_t mode, uint64_t elapsed_ns, uint32_t gtsc_khz, uint32_t incarnation)
 {
-	if (mode == TSC_MODE_ALWAYS_EMULATE)
-		return -EOPNOTSUPP;
+	struct gtime *g = d->time;
+
 	if (mode > TSC_MODE_NEVER_EMULATE)
 		return -EINVAL;
-	d->time->tsc_mode = mode;
-	d->time->incarnation = incarnation + 1;	/* it counts the hosts that the guest has been on */
-	if (elapsed_ns)
-		d->time->start = now() - (s_time_t)elapsed_ns;
+	g->tsc_mode = mode;
+	g->incarnation = incarnation + 1;	/* it counts the hosts that the guest has been on */
+	g->khz = gtsc_khz ?: tsc_khz;
+	if (elapsed_ns || mode == TSC_MODE_ALWAYS_EMULATE)
+		g->start = now() - (s_time_t)elapsed_ns;
+	time_scale_of(g->khz * 1000ull, &g->mul, &g->shift);
+	d->tsc_emulated = mode == TSC_MODE_ALWAYS_EMULATE || (mode == TSC_MODE_DEFAULT && !d->is_control && !same_speed(g->khz));
+	/* What a CPU holds of its vCPUs lazily was loaded under the old mode. */
+	domain_flush_lazy(d);
 	return 0;
 }

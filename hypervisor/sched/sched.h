@@ -55,6 +55,7 @@ void guest_areas_retry(struct vcpu *v);
 void guest_runstate_update(struct vcpu *v);	/* writes the registered area, v is current */
 int guest_time_create(struct domain *d); void guest_time_destroy(struct domain *d);
 int guest_tsc_get(struct domain *d, uint32_t *mode, uint64_t *elapsed_ns, uint32_t *gtsc_khz, uint32_t *incarnation);
+uint64_t guest_tsc_read(const struct domain *d);	/* of a domain whose TSC is emulated */
 int guest_tsc_set(struct domain *d, uint32_t mode, uint64_t elapsed_ns, uint32_t gtsc_khz, uint32_t incarnation);
 void guest_set_time_offset(struct domain *d, int64_t seconds);
 #endif

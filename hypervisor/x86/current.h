@@ -17,7 +17,7 @@ struct vcpu;
 struct cpu_info {
 	struct cpu_user_regs guest_regs;	/* TSS.rsp0 points just above .ss: hardware pushes ss..rip into it */
 	uint32_t cpu;
-	uint32_t pad;
+	uint32_t cr4_guest;			/* of the guest's: TSD, as it is in CR4 now */
 	struct vcpu *current;
 	uint64_t percpu_offset;
 	uint64_t reserved;

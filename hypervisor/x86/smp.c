@@ -283,6 +283,7 @@ void ap_main(void)
 	cpu_setup_registers();
 	clac();
 	xstate_init_ap();
+	cpu_info()->cr4_guest = 0;
 	ap_arrived = true;
 	mce_init_cpu();
 	apic_init_cpu();

@@ -49,19 +49,21 @@ void time_get_scale(struct time_scale *out)
 	irq_restore(flags);
 }
 
-/* mul in [2^31, 2^32): ns = ((ticks << shift) * mul) >> 32 */
+void time_scale_of(uint64_t hz, uint32_t *mul, int8_t *shift)
+{
+	__uint128_t m = ((__uint128_t)NSEC << 32) / hz;
+
+	for (*shift = 0; m >> 32; m >>= 1)
+		(*shift)++;
+	for (; !(m >> 31); (*shift)--)
+		m = ((__uint128_t)NSEC << (32 - *shift + 1)) / hz;
+	*mul = m;
+}
+
 static void set_scale(uint64_t hz)
 {
-	__uint128_t mul = ((__uint128_t)NSEC << 32) / hz;
-	int shift = 0;
-
-	for (; mul >> 32; mul >>= 1)
-		shift++;
-	for (; !(mul >> 31); shift--)
-		mul = ((__uint128_t)NSEC << (32 - shift + 1)) / hz;
-	scale_mul = mul;
-	scale_shift = shift;
-	down_shift = 32 - shift;
+	time_scale_of(hz, &scale_mul, &scale_shift);
+	down_shift = 32 - scale_shift;
 }
 
 /* One reading of both clocks, from the try that took least. */

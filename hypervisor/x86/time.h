@@ -8,6 +8,8 @@ extern uint64_t tsc_khz;
 /* What a guest needs to compute the same time from the TSC (xen.h, struct vcpu_time_info). */
 struct time_scale { uint64_t tsc_stamp; uint64_t system_time; uint32_t mul; int8_t shift; };
 void time_get_scale(struct time_scale *out);	/* of this CPU, now */
+/* Of any counter: mul in [2^31, 2^32), ns = ((ticks << shift) * mul) >> 32 */
+void time_scale_of(uint64_t hz, uint32_t *mul, int8_t *shift);
 uint64_t tsc_to_ns(uint64_t tsc);
 void time_init(void);			/* boot CPU; needs ACPI */
 void time_init_ap(void);

@@ -278,6 +278,74 @@ CASE(tsc_info, "gettscinfo: the default mode at the CPU's frequency; settscinfo 
 	NEED(!domctl(XEN_DOMCTL_unpausedomain, kid.id, &d));
 }
 
+static void tick(struct comm *c)
+{
+	u64 t = rdtsc(), ns = time_ns(), t2, ns2;
+
+	WAIT_FOR(false, 100 * MS);
+	t2 = rdtsc();
+	ns2 = time_ns();
+	c->res[0] = t2 - t;
+	c->res[1] = ns2 - ns;
+	c->res[2] = t;
+	for (u64 last = t2; !c->res[3] && last - t2 < 1000000; last = t)
+		c->res[3] = (t = rdtsc()) < last;
+}
+
+/* Its TSC counts at khz, and its system time, computed from it, is the host's. */
+static void ticks_at(u64 khz)
+{
+	u64 before = time_ns();
+
+	memset((void *)kid.comm->res, 0, sizeof(kid.comm->res));
+	REQUIRE(child_run(&kid, tick));
+	EXPECT((u64)kid.comm->res[1] >= 100 * MS && (u64)kid.comm->res[1] <= time_ns() - before);
+	EXPECT((u64)kid.comm->res[0] > kid.comm->res[1] * khz / 1000000 / 10 * 9);
+	EXPECT((u64)kid.comm->res[0] < kid.comm->res[1] * khz / 1000000 / 10 * 11);
+	EXPECT_RC(kid.comm->res[3], 0);
+}
+
+static long set_tsc(u32 mode, u32 khz, u64 elapsed)
+{
+	static struct xen_domctl t;
+
+	memset(&t, 0, sizeof(t));
+	t.u.tsc_info.tsc_mode = mode;
+	t.u.tsc_info.gtsc_khz = khz;
+	t.u.tsc_info.elapsed_nsec = elapsed;
+	t.u.tsc_info.incarnation = 3;
+	return domctl(XEN_DOMCTL_settscinfo, kid.id, &t);
+}
+
+CASE(tsc_emulated, "settscinfo: an emulated TSC has the speed asked for, time stays right; by default too, if ours differs")
+{
+	static const u32 emulate[] = { 1, 0 };
+
+	for (unsigned i = 0; i < 2; i++) {
+		EXPECT_RC(set_tsc(emulate[i], 123456, 1000 * SEC), 0);
+		memset(&d, 0, sizeof(d));
+		EXPECT_RC(domctl(XEN_DOMCTL_gettscinfo, kid.id, &d), 0);
+		EXPECT_RC(d.u.tsc_info.tsc_mode, emulate[i]);
+		EXPECT_RC(d.u.tsc_info.gtsc_khz, 123456);
+		EXPECT_RC(d.u.tsc_info.incarnation, 4);
+		EXPECT(d.u.tsc_info.elapsed_nsec > 1000 * SEC && d.u.tsc_info.elapsed_nsec < 1100 * SEC);
+		ticks_at(123456);
+	}
+}
+
+CASE(tsc_native, "never emulated: the TSC is the host's again, whatever frequency is named")
+{
+	memset(&d, 0, sizeof(d));
+	EXPECT_RC(set_tsc(2, 123456, 1000 * SEC), 0);
+	EXPECT_RC(domctl(XEN_DOMCTL_gettscinfo, kid.id, &d), 0);
+	EXPECT_RC(d.u.tsc_info.tsc_mode, 2);
+	EXPECT_RC(d.u.tsc_info.gtsc_khz, 0);
+	EXPECT_RC(d.u.tsc_info.elapsed_nsec, 0);
+	REQUIRE(child_run(&kid, tick));
+	EXPECT((u64)kid.comm->res[2] < rdtsc() && (u64)kid.comm->res[2] > rdtsc() / 2);
+	EXPECT_RC(set_tsc(0, 0, 0), 0);
+}
+
 CASE(address_size, "the address size of a 64-bit PV domain is 64; others are refused")
 {
 	memset(&d, 0, sizeof(d));
