@@ -19,6 +19,21 @@ bool pv_owns_devices(const struct domain *d)
 
 /* --- L1 --- */
 
+/*
+ * Mappings of device memory that disagree about caching stop some CPUs (XSA-154). dom0's drivers know their devices; for others
+ * it is uncached, or write-combining if they ask.
+ */
+static uint64_t guest_caching(uint64_t e)
+{
+	switch (e & PTE_CACHE) {
+	case 0:
+	case PTE_PWT:
+	case PTE_PAT | PTE_PWT:
+		return (e & ~PTE_CACHE) | PTE_PCD | PTE_PWT;
+	}
+	return e;
+}
+
 static int l1e_get_io(uint64_t *e, struct domain *d, struct domain *frame_owner)
 {
 	uint64_t n = pte_mfn(*e).n;
@@ -34,6 +49,8 @@ static int l1e_get_io(uint64_t *e, struct domain *d, struct domain *frame_owner)
 		return -EPERM;
 	if ((*e & PTE_W) && mmio_is_readonly(MFN(n)))
 		*e &= ~PTE_W;
+	if (!d->is_hardware)
+		*e = guest_caching(*e);
 	return 0;
 }
 

@@ -256,6 +256,53 @@ CASE(xsa_267, "FPU and vector registers: a new domain has the initial ones, othe
 	}
 }
 
+/* ---- device memory ------------------------------------------------------------------------------------------------ */
+
+#define CACHING 0x98UL	/* PAT, PCD, PWT */
+
+/* Maps the page at b8000 with each kind of caching; res: what stands in the entry. arg[0]: an address, arg[1]: its L1 table. */
+static void kid_caching(struct comm *c)
+{
+	u64 *l1 = (u64 *)c->arg[1], old = l1[c->arg[0] >> PAGE_SHIFT & 511];
+
+	for (unsigned i = 0; i < 8; i++) {
+		u64 bits = (i & 3) << 3 | (i & 4 ? 0x80 : 0);
+
+		c->res[i] = update_va((void *)c->arg[0], 0xb8000 | PTE_RW | bits, UVMF_INVLPG | UVMF_LOCAL);
+		if (!c->res[i])
+			c->res[i] = l1[c->arg[0] >> PAGE_SHIFT & 511] & CACHING;
+		/* Again without any change but of the flags. */
+		c->res[8 + i] = update_va((void *)c->arg[0], 0xb8000 | PTE_RO, UVMF_INVLPG | UVMF_LOCAL);
+		if (!c->res[8 + i])
+			c->res[8 + i] = l1[c->arg[0] >> PAGE_SHIFT & 511] & CACHING;
+	}
+	update_va((void *)c->arg[0], old, UVMF_INVLPG | UVMF_LOCAL);
+}
+
+CASE(xsa_154, "a domU that was given device memory does not get it cached, whatever it asks: uncached, or "
+	"write-combining")
+{
+	struct xen_domctl d = { 0 };
+
+	SKIP_IF(host_is_xen(), "it remembers each frame's caching, and refuses or follows");
+	if (!child_up(&kid, 0))
+		return;
+	d.u.iomem_permission.first_mfn = 0xb8;
+	d.u.iomem_permission.nr_mfns = 1;
+	d.u.iomem_permission.allow_access = 1;
+	NEED(!domctl(XEN_DOMCTL_iomem_permission, kid.id, &d));
+	kid.comm->arg[0] = (u64)child_va(kid.extra + 5);
+	kid.comm->arg[1] = (u64)child_va(kid.l1 + (kid.extra + 5) / 512);
+	EXPECT(child_run(&kid, kid_caching));
+	for (unsigned i = 0; i < 16; i++) {
+		u64 got = kid.comm->res[i];
+
+		if (got != 0x10 && got != 0x18 && got != 0x80 && got != 0x90 && got != 0x98)
+			fail_at(__FILE__, __LINE__, "caching %u is %lx", i, got);
+	}
+	done(&kid);
+}
+
 /* ---- grants that are passed on ------------------------------------------------------------------------------------ */
 
 /* Reference 20, version 2. arg[0]: to whom, arg[1]: transitive of this domain (-1: not), arg[2]: page, arg[3]: that one's ref */
