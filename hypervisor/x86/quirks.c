@@ -27,11 +27,10 @@ bool quirk_smap_ring3(uint32_t error_code)
 static DEFINE_SPINLOCK(still_lock);	/* one holder at a time; waited for with interrupts on */
 static uint32_t still;	/* counts begins and ends: odd while the others are held */
 
-static void hold_still(void *unused)
+/* Only while the hold that asked is on: one that comes late must not wait for the next, whose holder waits for it. */
+static void hold_still(void *hold)
 {
-	uint32_t s = READ_ONCE(still);
-
-	while ((s & 1) && READ_ONCE(still) == s)
+	while (READ_ONCE(still) == (uintptr_t)hold)
 		cpu_relax();
 }
 
@@ -57,7 +56,7 @@ bool quirk_hold_others(void)
 	spin_lock(&still_lock);
 	WRITE_ONCE(still, still + 1);
 	others.bits[smp_processor_id() / 64] &= ~(1ul << smp_processor_id() % 64);
-	on_selected_cpus(&others, hold_still, NULL, false);	/* returns when all have begun it */
+	on_selected_cpus(&others, hold_still, (void *)(uintptr_t)still, false);	/* returns when all have begun it */
 	return true;
 }
 
