@@ -20,6 +20,9 @@ FULL = bool(os.environ.get("ANEL_FULL"))
 BOCHS_SUITES = ("traps", "vcpus", "pagetables", "grants", "memory")
 
 
+STRICT = ("--hypervisor", os.path.join(OUT, "ubsan/hypervisor/anel"), "--xen-args", "self_check=10")
+
+
 class Sums:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
@@ -79,6 +82,11 @@ def guests(sums, *options):
     tool(sums, "tests/guest/run.py", *options)
 
 
+def storm(sums):
+    """The fuzzer among them, for an hour; the quick tests have run it for 20 seconds."""
+    tool(sums, "tests/guest/run.py", "--args", "seconds=3600", "fuzz")
+
+
 def fuzzers(sums):
     tool(sums, "tests/fuzz/run.py", "--seconds", "3600" if FULL else "10")
 
@@ -108,6 +116,9 @@ def main(args):
         stage("guest kernels as dom0", guests, sums)
         stage("guest kernels as domU", lambda s: guests(s, "--domu"), sums)
         if FULL:
+            stage("guest kernels as dom0, undefined behaviour and self-checks", lambda s: guests(s, *STRICT), sums)
+            stage("guest kernels as domU, undefined behaviour and self-checks", lambda s: guests(s, "--domu", *STRICT), sums)
+            stage("guests' fuzzer", storm, sums)
             stage("guest kernels in Bochs", lambda s: guests(s, "--bochs", *BOCHS_SUITES), sums)
             stage("guest kernels in Bochs as domU", lambda s: guests(s, "--bochs", "--domu", "traps"), sums)
     if not any(a.startswith("tests/") for a in args):

@@ -32,7 +32,7 @@ CFLAGS = ("-std=gnu17 -O1 -g -Wall -Wextra -Wno-unused-parameter -ffreestanding 
 QEMU_CPU = "max,smap=off,smep=off,rdtscp=off,pku=off"
 BOCHS_CPU = "corei7_haswell_4770"
 NO_SUITE = ("lib", "builder")
-DOM0_ONLY = ("start", "control", "devices", "dma", "pci", "hotplug", "domains", "hostile",
+DOM0_ONLY = ("start", "control", "devices", "dma", "pci", "hotplug", "domains", "fuzz", "hostile",
              "sharing")     # "start" looks at what the hypervisor's own builder made
 DEFAULTS = {"memory": "256M", "cpus": 2, "dom0_mem": "64M", "timeout": 60, "args": "", "xen_args": "", "modules": [],
             "qemu": "", "machines": {"": ""}, "not_peer": []}
@@ -187,6 +187,7 @@ def main():
     parser.add_argument("--peer", action="store_true", help="Debian's Xen, from build/peer/xen")
     parser.add_argument("--domu", action="store_true", help="as domU, built by the suite \"builder\"")
     parser.add_argument("--bochs", action="store_true", help="in Bochs, whose CPU has PCID: some 20 times slower")
+    parser.add_argument("--args", default="", help="more words for the test kernel's command line; seconds=N lengthens the time-out")
     parser.add_argument("--xen-args", default="", help="more words for the hypervisor's command line")
     parser.add_argument("--cpu", help="QEMU's or Bochs's name of a CPU")
     parser.add_argument("--machine", help="only on this one of the machines that a suite has")
