@@ -2,6 +2,7 @@
 #include "verbs.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,30 @@ static void after(void)
 	_exit(0);
 }
 
+/* Whoever interrupts a start gets it undone: signals wait until it can be. */
+static int create(struct vm_host *host, struct vm_config *config, bool paused, domid_t *id, struct why *why)
+{
+	sigset_t set, pending;
+	int rc;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	rc = vm_create(host, config, id, why);
+	if (rc)
+		return rc;
+	sigpending(&pending);
+	if (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) || sigismember(&pending, SIGHUP))
+		rc = why_set(why, -EINTR, "interrupted; the guest was not started");
+	else if (!paused)
+		rc = vm_unpause(host, *id, why);
+	if (rc)
+		vm_destroy(host, *id, &(struct why){ "" });
+	return rc;
+}
+
 int verb_create(struct vm_host *host, int argc, char **argv, struct why *why)
 {
 	static const char *const known[] = { "-p", "--paused", "-q", "--quiet", NULL };
@@ -65,12 +90,7 @@ int verb_create(struct vm_host *host, int argc, char **argv, struct why *why)
 	if (rc == 1)
 		rc = config ? config_read(config, words[0], why) : why_set(why, -ENOMEM, "no memory");
 	if (!rc)
-		rc = vm_create(host, config, &id, why);
-	if (!rc && !(flags & 3)) {
-		rc = vm_unpause(host, id, why);
-		if (rc)
-			vm_destroy(host, id, &(struct why){ 0 });
-	}
+		rc = create(host, config, flags & 3, &id, why);
 	if (!rc) {
 		if (!(flags & 12))
 			printf("domain %u: %s\n", id, config->name);

@@ -12,7 +12,7 @@
 #include "build/unpack.h"
 
 #define KEPT  8	/* kernels in the folder */
-#define BLOCK 4096
+#define BLOCK 65536	/* of zeros, that become a hole */
 
 static void set_key(struct kernel *k, const struct stat *s)
 {
@@ -127,8 +127,11 @@ int kernel_open(struct kernel *k, const char *path, const char *cache, size_t li
 		rc = why_set(why, -EINVAL, "it is not a file");
 	} else {
 		set_key(k, &s);
-		rc = open_kept(k, cache) ? image_parse(&k->image, k->memory, k->mapped, why) :
-					   open_file(k, file, &s, limit, why);
+		rc = open_kept(k, cache) ? image_parse(&k->image, k->memory, k->mapped, why) : -ENOENT;
+		if (rc) {	/* not kept, or no longer whole */
+			kernel_close(k);
+			rc = open_file(k, file, &s, limit, why);
+		}
 	}
 	if (file >= 0)
 		close(file);
@@ -139,21 +142,41 @@ int kernel_open(struct kernel *k, const char *path, const char *cache, size_t li
 	return 0;
 }
 
-int kernel_read(const struct kernel *k, void *to, uint64_t offset, size_t n)
+static int read_data(int file, char *to, off_t offset, size_t n)
 {
-	const uint8_t *from = k->image.elf + offset;
 	ssize_t got;
 
-	if (k->file < 0) {
-		memcpy(to, from, n);
-		return 0;
-	}
 	for (size_t done = 0; done < n; done += got) {
-		got = pread(k->file, (char *)to + done, n - done, offset + done);
+		got = pread(file, to + done, n - done, offset + done);
 		if (got <= 0)
 			return got < 0 ? -errno : -EIO;
 	}
 	return 0;
+}
+
+int kernel_read(const struct kernel *k, void *to, uint64_t offset, size_t n)
+{
+	off_t at = offset, end = offset + n, data, hole;
+	int rc = 0;
+
+	if (k->file < 0) {
+		memcpy(to, k->image.elf + offset, n);
+		return 0;
+	}
+	/* A quarter of a kernel is zeros, which are holes in the kept file. */
+	for (; at < end && !rc; at = hole) {
+		data = lseek(k->file, at, SEEK_DATA);
+		if (data < 0 && errno != ENXIO)
+			return -errno;
+		data = data < 0 || data > end ? end : data;
+		memset((char *)to + (at - (off_t)offset), 0, data - at);
+		hole = data < end ? lseek(k->file, data, SEEK_HOLE) : end;
+		if (hole < 0)
+			return -errno;
+		hole = hole < end ? hole : end;
+		rc = read_data(k->file, (char *)to + (data - (off_t)offset), data, hole - data);
+	}
+	return rc;
 }
 
 static bool all_zero(const uint8_t *p, size_t n)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 int vm_host_open(struct vm_host *host, struct why *why)
 {
@@ -101,12 +102,16 @@ void vm_uuid_text(const uint8_t u[16], char text[37])
 static int remove_nodes(struct vm_host *host, domid_t id)
 {
 	struct store_change *c = store_change();
-	char *vm, path[64];
+	char *vm, path[128];
 
 	snprintf(path, sizeof(path), "/local/domain/%u/vm", id);
 	vm = store_read(host->store, path);
-	if (vm && !strncmp(vm, "/vm/", 4) && vm[4])
+	if (vm && !strncmp(vm, "/vm/", 4) && vm[4] && !strchr(vm + 4, '/')) {
 		store_drop(c, "%s", vm);
+		/* What xl notes of a guest that it made. */
+		snprintf(path, sizeof(path), "/var/lib/xen/userdata-d.%u.%.40s.libxl-json", id, vm + 4);
+		unlink(path);
+	}
 	free(vm);
 	store_drop(c, "/local/domain/%u", id);
 	store_drop(c, "/libxl/%u", id);
@@ -119,7 +124,7 @@ static bool wait_gone(struct vm_host *host, domid_t id)
 	struct hcall_domain info;
 	struct timespec pause = { .tv_nsec = 1000000 };
 
-	for (int i = 0; i < 12; i++) {
+	for (int i = 0; i < 28; i++) {	/* ten seconds */
 		if (hcall_domain_info(host->hcall, id, &info) == -ESRCH)
 			return true;
 		nanosleep(&pause, NULL);

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <xen/elfnote.h>
 
-#define BASE	  0xffffffff80000000ull
-#define TEXT_SIZE 0x1234
-#define IMAGE_ROOM 65536
+#define BASE	   0xffffffff80000000ull
+#define TEXT_SIZE  0x1234
+#define IMAGE_ROOM 262144
 
 struct made {
 	uint8_t bytes[IMAGE_ROOM];
