@@ -300,7 +300,7 @@ void store_put(struct store_change *c, const char *perms, const char *value, con
 		return;
 	snprintf(list, sizeof(list), "%s", perms);
 	n = strlen(list) + 1;
-	for (char *p = list; (p = strchr(p, ',')); )
+	for (char *p = list; (p = strchr(p, ',')); p++)
 		*p = 0;
 	add(c, XS_SET_PERMS, path, list, n);
 }
