@@ -22,6 +22,7 @@
 #include "x86/acpi.h"
 #include "x86/console.h"
 #include "x86/cpu.h"
+#include "x86/efi.h"
 #include "x86/iommu/iommu.h"
 #include "x86/irq.h"
 #include "x86/nmi.h"
@@ -37,6 +38,7 @@ static void start_machine(void)
 	time_init();
 	irq_init();
 	pci_init();
+	efi_init();
 	iommu_init();
 	console_late_init();
 }

@@ -18,6 +18,7 @@
 #include "sched/sched.h"
 #include "x86/acpi.h"
 #include "x86/cpu.h"
+#include "x86/efi.h"
 #include "x86/iommu/iommu.h"
 #include "x86/irq.h"
 #include <xen/domctl.h>
@@ -171,7 +172,7 @@ static void create_vcpus(struct domain *d, unsigned n)
 }
 
 /*
- * What the loader says after the kernel's name, then what follows " -- " on our own line, then where ACPI starts: a PV kernel on
+ * What the loader says after the kernel's name, then what follows " -- " on our own line, then where ACPI starts, if a PV kernel on
  * UEFI has no other way to find it, since no runtime services are offered.
  */
 static const char *dom0_cmdline(const struct boot_module *kernel)
@@ -183,7 +184,7 @@ static const char *dom0_cmdline(const struct boot_module *kernel)
 	if (extra != boot_info.cmdline && (!extra || extra[-1] != ' '))
 		extra = NULL;
 	n = (size_t)snprintf(line, sizeof(line), "%s%s%s", kernel->cmdline, extra ? " " : "", extra ? extra + 3 : "");
-	if (boot_info.efi && acpi.rsdp && n < sizeof(line))
+	if (boot_info.efi && !efi_runtime && acpi.rsdp && n < sizeof(line))
 		snprintf(line + n, sizeof(line) - n, " acpi_rsdp=%#lx", acpi.rsdp);
 	return line;
 }

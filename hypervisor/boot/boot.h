@@ -5,12 +5,19 @@
 #include "boot/cmdline.h"
 #include "lib/types.h"
 struct boot_mem { uint64_t start, size; uint32_t type; uint32_t pad; };	/* E820 types */
+#define EFI_MEM_RUNTIME (1ull << 63)
+struct boot_efi_mem { uint64_t start, size, attributes; uint32_t type, pad; };
 /* The first is dom0's kernel, the second its initrd. The command line is without the file's name. */
 struct boot_module { paddr_t start, size; const char *cmdline; };
 struct boot_info {
 	const char *cmdline;		/* without the image's own name */
 	const char *loader;
 	bool efi; paddr_t efi_systab; paddr_t rsdp;
+	/* Of the system table: the services' table, configuration tables, who made the firmware (UCS-2) */
+	paddr_t efi_runtime, efi_tables;
+	uint32_t efi_revision, efi_vendor_revision, nr_efi_tables;
+	uint16_t efi_vendor[64];
+	unsigned nr_efi_mem; struct boot_efi_mem efi_mem[256];	/* as the firmware has it */
 	unsigned nr_mem; struct boot_mem mem[256];	/* sorted, not overlapping */
 	unsigned nr_modules; struct boot_module module[16];
 	struct {

@@ -50,20 +50,28 @@ __init void boot_add_module(paddr_t start, paddr_t end, const char *text, size_t
 
 struct efi_guid { uint32_t a; uint16_t b, c; uint8_t d[8]; };
 
-/* The firmware's own RSDP is worth more than the loader's copy: dom0 is told its address. UEFI 2.9, 4.3 and 4.6. */
-__init void boot_find_efi_rsdp(void)
+/* The system table. The firmware's own RSDP is worth more than the loader's copy: dom0 is told its address. UEFI 2.9, 4.3, 4.6. */
+__init void boot_take_efi_table(void)
 {
 	static const struct efi_guid acpi20 = { 0x8868e871, 0xe4f1, 0x11d3, { 0xbc, 0x22, 0, 0x80, 0xc7, 0x3c, 0x88, 0x81 } };
 	struct efi_entry { struct efi_guid guid; uint64_t table; } __packed;
 	const char *st = boot_phys(boot_info.efi_systab, 120);
-	uint64_t nr, tables;
+	uint64_t nr, tables, vendor;
 
 	if (!boot_info.efi_systab || !st || memcmp(st, "IBI SYST", 8))
 		return;
+	memcpy(&boot_info.efi_revision, st + 8, 4);
+	memcpy(&vendor, st + 24, 8);
+	memcpy(&boot_info.efi_vendor_revision, st + 32, 4);
+	memcpy(&boot_info.efi_runtime, st + 88, 8);
 	memcpy(&nr, st + 104, 8);
 	memcpy(&tables, st + 112, 8);
 	if (nr > 256)
 		return;
+	if (boot_phys(vendor, sizeof(boot_info.efi_vendor) - 2))
+		memcpy(boot_info.efi_vendor, boot_phys(vendor, sizeof(boot_info.efi_vendor) - 2), sizeof(boot_info.efi_vendor) - 2);
+	boot_info.efi_tables = tables;
+	boot_info.nr_efi_tables = nr;
 	const struct efi_entry *e = boot_phys(tables, nr * sizeof(*e));
 
 	for (uint64_t i = 0; e && i < nr; i++)

@@ -14,7 +14,7 @@ const char *boot_copy_text(const char *s, size_t max);
 void boot_add_mem(uint64_t start, uint64_t size, uint32_t type);	/* any order, overlaps allowed */
 void boot_add_module(paddr_t start, paddr_t end, const char *text, size_t max);
 /* boot_info.rsdp by the EFI system table, where it is there and names one. */
-void boot_find_efi_rsdp(void);
+void boot_take_efi_table(void);
 /* Takes the file's name off the command lines, where the loader puts it there. */
 void boot_strip_names(void);
 #endif

@@ -15,6 +15,8 @@ struct tag_mem { struct tag t; uint32_t lower, upper; };
 struct mb2_mmap { uint64_t addr, len; uint32_t type, zero; } __packed;
 struct tag_mmap { struct tag t; uint32_t entry_size, version; char entries[]; };
 struct tag_efi { struct tag t; uint64_t systab; } __packed;
+struct tag_efi_mmap { struct tag t; uint32_t entry_size, version; char entries[]; };
+struct efi_mem { uint32_t type, pad; uint64_t physical, virtual, pages, attributes; };	/* UEFI 2.9, 7.2 */
 struct tag_fb {
 	struct tag t;
 	uint64_t addr;
@@ -40,6 +42,25 @@ __init static void take_mmap(const struct tag_mmap *m)
 		const struct mb2_mmap *e = (const void *)(m->entries + at);
 
 		boot_add_mem(e->addr, e->len, e->type);
+	}
+}
+
+__init static void take_efi_mmap(const struct tag_efi_mmap *m)
+{
+	uint32_t length;
+
+	if (m->t.size < sizeof(*m) || m->entry_size < sizeof(struct efi_mem))
+		return;
+	length = m->t.size - sizeof(*m);
+	for (uint32_t at = 0; length - at >= m->entry_size; at += m->entry_size) {
+		struct efi_mem e;
+
+		memcpy(&e, m->entries + at, sizeof(e));
+		if (boot_info.nr_efi_mem == ARRAY_SIZE(boot_info.efi_mem))
+			return;
+		boot_info.efi_mem[boot_info.nr_efi_mem++] = (struct boot_efi_mem){
+			.start = e.physical, .size = e.pages << PAGE_SHIFT, .attributes = e.attributes, .type = e.type,
+		};
 	}
 }
 
@@ -120,6 +141,9 @@ __init static void take_tag(const struct tag *t)
 			boot_info.efi_systab = ((const struct tag_efi *)t)->systab;
 		}
 		break;
+	case TAG_EFI_MMAP:
+		take_efi_mmap((const void *)t);
+		break;
 	case TAG_ACPI_OLD:
 	case TAG_ACPI_NEW:
 		take_rsdp(t);
@@ -153,7 +177,7 @@ __init void multiboot2_parse(paddr_t info)
 		boot_add_mem(1 << 20, mem->upper * 1024ull, 1);
 	}
 	if (boot_info.efi)
-		boot_find_efi_rsdp();
+		boot_take_efi_table();
 	else if (boot_info.rsdp)
 		find_bios_rsdp();
 }

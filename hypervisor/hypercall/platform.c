@@ -6,7 +6,7 @@
 #include "hypercall/platform.h"
 #include "hypercall/dispatch.h"
 #include "hypercall/pcpu.h"
-#include "boot/boot.h"
+#include "hypercall/platform_efi.h"
 #include "lib/panic.h"
 #include "lib/string.h"
 #include "lib/symbols.h"
@@ -129,20 +129,6 @@ static long core_parking(struct xen_platform_op *op, bool *copyback)
 	}
 }
 
-static long efi_info(struct xenpf_firmware_info *f, bool *copyback)
-{
-	if (!boot_info.efi)
-		return -ENODEV;
-	switch (f->index) {
-	case XEN_FW_EFI_RT_VERSION:
-		f->u.efi_info.version = 0;	/* no runtime services are called */
-		*copyback = true;
-		return 0;
-	default:
-		return -ENODATA;
-	}
-}
-
 /*
  * BIOS data that only a real-mode start could have read is not there: the image is loaded by multiboot or
  * EFI.
@@ -157,7 +143,7 @@ static long firmware_info(struct xen_platform_op *op, bool *copyback)
 	case XEN_FW_VBEDDC_INFO:
 		return -ESRCH;
 	case XEN_FW_EFI_INFO:
-		return efi_info(f, copyback);
+		return platform_efi_info(f, copyback);
 	case XEN_FW_KBD_SHIFT_FLAGS:
 		if (f->index)
 			return -ESRCH;
@@ -284,7 +270,7 @@ static const struct platform_row rows[] = {
 	[XENPF_microcode_update] = { NULL, -EOPNOTSUPP },
 	[XENPF_platform_quirk] = { NULL, -EINVAL },
 	[XENPF_get_cpu_version] = { pcpu_get_version, 0 },
-	[XENPF_efi_runtime_call] = { NULL, -ENOSYS },	/* as without EFI */
+	[XENPF_efi_runtime_call] = { platform_efi_call, 0 },
 	[XENPF_firmware_info] = { firmware_info, 0 },
 	[XENPF_enter_acpi_sleep] = { enter_sleep, 0 },
 	[XENPF_change_freq] = { NULL, -EOPNOTSUPP },
