@@ -26,11 +26,6 @@ long hc_argo_op(struct hypercall *h)	/* off unless asked for in Xen */
 	return -ENOSYS;
 }
 
-long hc_hypfs_op(struct hypercall *h)
-{
-	return -ENOSYS;
-}
-
 long hc_xenpmu_op(struct hypercall *h)	/* as with Xen's vpmu off, its default: Linux goes on without */
 {
 	return -EOPNOTSUPP;

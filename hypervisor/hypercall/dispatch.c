@@ -8,6 +8,7 @@
  * and events.
  */
 #include "hypercall/absent.h"
+#include "hypercall/hypfs.h"
 #include "hypercall/console_io.h"
 #include "hypercall/hvm_op.h"
 #include "hypercall/mca.h"

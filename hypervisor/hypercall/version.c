@@ -29,8 +29,8 @@ static long ver_compile_info(struct hypercall *h)
 {
 	struct xen_compile_info info = { 0 };
 
-	strlcpy(info.compiler, "gcc " __VERSION__, sizeof(info.compiler));
-	strlcpy(info.compile_by, "anel", sizeof(info.compile_by));
+	strlcpy(info.compiler, ANEL_COMPILER, sizeof(info.compiler));
+	strlcpy(info.compile_by, ANEL_COMPILE_BY, sizeof(info.compile_by));
 	return put(h, &info, sizeof(info));
 }
 
@@ -99,9 +99,27 @@ static long ver_commandline(struct hypercall *h)
 	return put(h, line, sizeof(line));
 }
 
+extern const char __build_id[], __build_id_end[];	/* the linker's note */
+
 static long ver_build_id(struct hypercall *h)
 {
-	return caller_may(HC_CONTROL) ? -ENODATA : -EPERM;	/* the image carries none */
+	const struct { uint32_t name_size, size, type; char name[4]; uint8_t id[]; } *note = (const void *)__build_id;
+	xen_build_id_t *to = (void *)h->a[1];
+	uint32_t room;
+
+	if (!caller_may(HC_CONTROL))
+		return -EPERM;
+	if (__build_id_end - __build_id <= (long)sizeof(*note))
+		return -ENODATA;
+	if (!to)
+		return note->size;
+	if (guest_copy_in(&room, &to->len, sizeof(room)))
+		return -EFAULT;
+	if (!room)
+		return -EINVAL;
+	if (room < note->size)
+		return -ENOBUFS;
+	return guest_copy_out(to->buf, note->id, note->size) ? -EFAULT : (long)note->size;
 }
 
 static long (*const ops[])(struct hypercall *h) = {

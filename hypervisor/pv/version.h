@@ -5,4 +5,6 @@
 #define ANEL_XEN_MAJOR 4
 #define ANEL_XEN_MINOR 17
 #define ANEL_EXTRAVERSION "-anel"
+#define ANEL_COMPILER "gcc " __VERSION__
+#define ANEL_COMPILE_BY "anel"
 #endif

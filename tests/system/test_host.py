@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What Debian's tools do to the host itself, in dom0: its CPUs."""
+import re
+
 from guests import Guest
 
 
@@ -39,3 +41,14 @@ def test_tsc_emulated(host):
     assert now() > before + 2
     g.run("sleep 1")
     g.destroy()
+
+
+def test_hypfs(host):
+    """xenhypfs shows the tree, and agrees with xl info."""
+    tree = host.run("xenhypfs tree")
+    assert "buildinfo/" in tree and "cpupool/" in tree
+    info = dict(re.findall(r"^(\w+)\s*: (.*)$", host.run("xl info"), re.M))
+    for name in ("major", "minor"):
+        assert host.run("xenhypfs cat /buildinfo/version/" + name).strip() == info["xen_" + name]
+    assert host.run("xenhypfs cat /buildinfo/compileinfo/compiler").strip() == info["cc_compiler"].strip()
+    assert re.fullmatch(r"[0-9a-f]{40}", info["build_id"].strip())
