@@ -168,20 +168,37 @@ long sysctl_availheap(struct sysctl_call *c)
 	return 0;
 }
 
+/* Only what is free goes: nobody's frame is taken from under it. */
+static uint32_t take_offline(mfn_t m)
+{
+	domid_t owner = frame_owner(frame_of(m));
+	uint32_t why;
+
+	if (READ_ONCE(frame_of(m)->count) & FRAME_OFFLINE)
+		return PG_OFFLINE_OFFLINED;
+	why = owner == DOMID_NONE ? PG_OFFLINE_XENPAGE : PG_OFFLINE_OWNED;
+	switch (frame_offline(m)) {
+	case 0:
+		return PG_OFFLINE_OFFLINED;
+	case -EAGAIN:
+		return PG_OFFLINE_FAILED | PG_OFFLINE_AGAIN | why | (uint32_t)owner << PG_OFFLINE_OWNER_SHIFT;
+	default:
+		return PG_OFFLINE_FAILED | why | (uint32_t)owner << PG_OFFLINE_OWNER_SHIFT;
+	}
+}
+
 static uint32_t page_status(uint64_t mfn, uint32_t cmd)
 {
-	struct frame *f;
-	domid_t owner;
+	uint64_t count = READ_ONCE(frame_of(MFN(mfn))->count);
 
-	if (!mfn_valid(MFN(mfn)))
-		return PG_OFFLINE_INVALID;
-	f = frame_of(MFN(mfn));
-	owner = frame_owner(f);
-	if (cmd == sysctl_query_page_offline)
-		return READ_ONCE(f->count) & FRAME_BROKEN ? PG_OFFLINE_STATUS_BROKEN : 0;
-	/* Frames are not taken out of use while the host runs. */
-	return PG_OFFLINE_FAILED | (owner == DOMID_NONE ? PG_OFFLINE_XENPAGE : PG_OFFLINE_OWNED) |
-	       (uint32_t)owner << PG_OFFLINE_OWNER_SHIFT;
+	switch (cmd) {
+	case sysctl_page_offline:
+		return take_offline(MFN(mfn));
+	case sysctl_page_online:
+		return frame_online(MFN(mfn)) ? 0 : PG_ONLINE_ONLINED;
+	default:
+		return count & FRAME_BROKEN ? PG_OFFLINE_STATUS_BROKEN : count & FRAME_OFFLINE ? PG_OFFLINE_STATUS_OFFLINED : 0;
+	}
 }
 
 long sysctl_offline_frames(struct sysctl_call *c)
@@ -192,10 +209,12 @@ long sysctl_offline_frames(struct sysctl_call *c)
 	    p->end - p->start > 1024)
 		return -EINVAL;
 	for (uint64_t m = p->start; m <= p->end; m++) {
-		uint32_t s = page_status(m, p->cmd);
+		uint32_t s = mfn_valid(MFN(m)) ? page_status(m, p->cmd) : PG_OFFLINE_INVALID;
 
 		if (copy_to_guest_offset(p->status, m - p->start, &s, 1))
 			return -EFAULT;
+		if (s == PG_OFFLINE_INVALID)
+			return -EINVAL;
 	}
 	return 0;
 }

@@ -17,6 +17,12 @@
 struct frame *frames_alloc(unsigned order, unsigned flags);	/* NULL: no memory. Contents are zero unless ALLOC_NO_SCRUB */
 void frames_free(struct frame *f, unsigned order, bool dirty);
 uint64_t frames_free_count(unsigned node);	/* NODE_ANY: all; closed sections count, less what opening costs */
+/*
+ * One frame out of use: -EBUSY: it is not free; -EAGAIN: it may be, but its block is just being scrubbed. And back: -EINVAL: it was
+ * not out of use. m must be mfn_valid.
+ */
+int frame_offline(mfn_t m);
+int frame_online(mfn_t m);
 uint64_t frames_total(void);
 bool scrub_some(void);				/* idle: scrubs a batch; true if there is more */
 unsigned mem_nr_nodes(void);

@@ -5,6 +5,7 @@
  * Blocks merge with their buddy of the same kind. Lock: one per node.
  */
 #include "mem/buddy.h"
+#include "lib/errno.h"
 #include "lib/panic.h"
 #include "lib/spinlock.h"
 #include "x86/cpu.h"
@@ -174,6 +175,65 @@ void buddy_put_clean(struct frame *f, unsigned order, uint32_t stamp)
 	n->dirty -= 1ull << order;
 	add_block(n, frame_mfn(f).n, order, false, stamp);
 	spin_unlock(&n->lock);
+}
+
+/* The free block that mfn is in, taken off its list; its head, or ~0. Lock held. */
+static uint64_t take_block_of(struct node *n, uint64_t mfn, unsigned *order, bool *dirty, uint32_t *stamp)
+{
+	for (*order = 0; *order <= MAX_ORDER; (*order)++) {
+		uint64_t head = mfn & ~((1ull << *order) - 1);
+		const struct frame *f = frame_of(MFN(head));
+
+		if (!mfn_valid(MFN(head)))
+			break;
+		if (!(f->count & FRAME_FREE) || order_of(f) != *order)
+			continue;
+		*dirty = kind_of(f);
+		*stamp = f->type >> 32;
+		list_remove(n, head);
+		return head;
+	}
+	return ~0ull;
+}
+
+int frame_offline(mfn_t m)
+{
+	struct node *n = nodes[mfn_to_node(m)];
+	int rc = READ_ONCE(n->scrubbing) ? -EAGAIN : -EBUSY;
+	unsigned order;
+	uint32_t stamp;
+	uint64_t head;
+	bool dirty;
+
+	spin_lock(&n->lock);
+	head = take_block_of(n, m.n, &order, &dirty, &stamp);
+	if (head != ~0ull) {
+		while (order--) {
+			uint64_t half = head + (1ull << order);
+
+			/* The half without it goes back. */
+			list_push(n, m.n < half ? half : head, order, dirty, stamp);
+			head = m.n < half ? head : half;
+		}
+		n->free--;
+		n->dirty -= dirty;
+		WRITE_ONCE(frame_of(m)->count, FRAME_UNUSED | FRAME_OFFLINE);
+		rc = 0;
+	}
+	spin_unlock(&n->lock);
+	return rc;
+}
+
+int frame_online(mfn_t m)
+{
+	struct frame *f = frame_of(m);
+
+	/* Of two who try, one finds the flag. */
+	if (!(READ_ONCE(f->count) & FRAME_OFFLINE) || (READ_ONCE(f->count) & FRAME_FREE) ||
+	    cmpxchg(&f->count, FRAME_UNUSED | FRAME_OFFLINE, FRAME_UNUSED) != (FRAME_UNUSED | FRAME_OFFLINE))
+		return -EINVAL;
+	frames_free(f, 0, true);
+	return 0;
 }
 
 /* Records of the whole block are made nobody's first, so that no old owner's reference can be taken on them. */

@@ -243,3 +243,52 @@ CASE(firmware, "firmware_info: no such type, no such disk")
 	p.u.firmware_info.index = 99;
 	EXPECT_RC(platform(XENPF_firmware_info), -XEN_ESRCH);
 }
+
+static u32 page_op(u32 cmd, u64 mfn)
+{
+	static u32 status;
+	long rc;
+
+	do {
+		memset(&s, 0, sizeof(s));
+		status = 0xdead;
+		s.u.page_offline.cmd = cmd;
+		s.u.page_offline.start = s.u.page_offline.end = mfn;
+		set_xen_guest_handle(s.u.page_offline.status, &status);
+		rc = ask(XEN_SYSCTL_page_offline_op);
+	} while (!rc && cmd == sysctl_page_offline && (status & PG_OFFLINE_AGAIN));
+	EXPECT_RC(rc, 0);
+	return status;
+}
+
+CASE(page_offline, "a free page goes out of use, and comes back; one that is not there is refused")
+{
+	struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+	void *page = page_alloc();
+	xen_pfn_t mfn = mfn_of(page), pfn = pfn_of(page);
+	u64 free;
+
+	EXPECT_HEX(page_op(sysctl_query_page_offline, mfn), 0);
+	EXPECT_HEX(page_op(sysctl_page_online, mfn), 0);
+	NEED(!update_va(page, 0, UVMF_INVLPG | UVMF_LOCAL));
+	set_xen_guest_handle(r.extent_start, &mfn);
+	NEED(memory_op(XENMEM_decrease_reservation, &r) == 1);
+	free = free_settled();
+	EXPECT_HEX(page_op(sysctl_page_offline, mfn), PG_OFFLINE_OFFLINED);
+	EXPECT_RC(free_pages(), free - 1);
+	EXPECT_HEX(page_op(sysctl_query_page_offline, mfn), PG_OFFLINE_STATUS_OFFLINED);
+	EXPECT_HEX(page_op(sysctl_page_offline, mfn), PG_OFFLINE_OFFLINED);
+	EXPECT_RC(free_pages(), free - 1);
+	EXPECT_HEX(page_op(sysctl_page_online, mfn), PG_ONLINE_ONLINED);
+	EXPECT_RC(free_pages(), free);
+	EXPECT_HEX(page_op(sysctl_query_page_offline, mfn), 0);
+	EXPECT_HEX(page_op(sysctl_page_online, mfn), 0);
+	s.u.page_offline.cmd = sysctl_page_offline;
+	s.u.page_offline.start = s.u.page_offline.end = 0xfffffff;
+	EXPECT_RC(ask(XEN_SYSCTL_page_offline_op), -XEN_EINVAL);
+	r.nr_extents = 1;
+	set_xen_guest_handle(r.extent_start, &pfn);
+	NEED(memory_op(XENMEM_populate_physmap, &r) == 1);
+	NEED(!update_va(page, pfn << 12 | PTE_RW, UVMF_INVLPG | UVMF_LOCAL));
+	page_free(page);
+}
