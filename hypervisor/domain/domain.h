@@ -33,6 +33,7 @@ struct domain {
 	uint32_t create_flags;		/* XEN_DOMCTL_CDF_* */
 	bool is_control;		/* may manage domains (dom0) */
 	bool is_hardware;		/* owns the devices (dom0) */
+	bool debugged;			/* XEN_DOMCTL_setdebugging: its kernel's #DB and #BP are a debugger's */
 	bool tsc_emulated;		/* RDTSC traps: guest_tsc_read; changes while it is paused and nowhere loaded */
 	bool is_system;			/* idle, DOMID_XEN, DOMID_IO: no vCPUs that guests run */
 	unsigned max_vcpus;		/* length of vcpu[] */
@@ -108,6 +109,7 @@ struct vcpu {
 	mfn_t info_mfn;			/* invalid: in shared_info */
 	volatile uint32_t dirty_cpu;	/* CPU that holds its lazy state, or ~0 */
 	bool debugger_paused;		/* XEN_DOMCTL_gdbsx_pausevcpu */
+	uint8_t debugger_event;		/* the exception that it is paused for, until XEN_DOMCTL_gdbsx_domstatus tells; atomic */
 	uint8_t in_nmi;			/* async exception masking */
 	/* runstate */
 	struct vcpu_runstate_info runstate;	/* scheduler's lock */

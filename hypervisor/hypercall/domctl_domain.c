@@ -104,7 +104,6 @@ static uint32_t vcpu_flags(struct domain *d, struct xen_domctl_getdomaininfo *in
 
 void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
-	const struct domain_services *s = READ_ONCE(d->services);
 
 	memset(info, 0, sizeof(*info));
 	info->domain = d->id;
@@ -117,7 +116,7 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
 			       (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
 	if (d->controller_pause_count > 0)
 		info->flags |= XEN_DOMINF_paused;
-	if (s && s->debugger)
+	if (d->debugged)
 		info->flags |= XEN_DOMINF_debugged;
 	if (d->create_flags & XEN_DOMCTL_CDF_xs_domain)
 		info->flags |= XEN_DOMINF_xs_domain;
@@ -208,14 +207,10 @@ long domctl_time_offset(struct domctl_call *c)
 
 long domctl_set_debugging(struct domctl_call *c)
 {
-	struct domain_services *s = domain_services(c->d);
-
 	if (c->d == current->domain)
 		return -EINVAL;
-	if (!s)
-		return -ENOMEM;
 	domain_pause(c->d);
-	s->debugger = c->op.u.setdebugging.enable;
+	c->d->debugged = c->op.u.setdebugging.enable;
 	domain_unpause(c->d);
 	return 0;
 }

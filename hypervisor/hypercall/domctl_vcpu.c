@@ -223,8 +223,17 @@ long domctl_gdbsx_status(struct domctl_call *c)
 {
 	struct xen_domctl_gdbsx_domstatus *s = &c->op.u.gdbsx_domstatus;
 
+	struct vcpu *v;
+
 	s->vcpu_id = -1;
 	s->vcpu_ev = 0;
 	s->paused = c->d->controller_pause_count > 0;
+	for_each_vcpu(c->d, v) {
+		if (!s->paused || !READ_ONCE(v->debugger_event))
+			continue;
+		s->vcpu_id = v->id;
+		s->vcpu_ev = xchg(&v->debugger_event, 0);
+		break;
+	}
 	return 0;
 }

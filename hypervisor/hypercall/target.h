@@ -28,7 +28,6 @@ struct domain_services {
 	struct e820_entry *e820; unsigned nr_e820;	/* XENMEM_set_memory_map */
 	struct vnuma *vnuma;				/* XEN_DOMCTL_setvnumainfo */
 	struct watchdogs *watchdogs;			/* SCHEDOP_watchdog */
-	bool debugger;					/* XEN_DOMCTL_setdebugging */
 	unsigned long node_affinity;			/* bit per NUMA node; 0: all */
 };
 struct domain_services *domain_services(struct domain *d);	/* NULL: no memory */

@@ -32,7 +32,7 @@ struct frame { uint64_t count, type; };
 #define FRAME_XENHEAP		(1ull << 53)	/* hypervisor memory shared with its owner; the last put does not free it */
 #define FRAME_DOM_REF		(1ull << 54)	/* the owner's own reference (decrease_reservation, death) */
 #define FRAME_BROKEN		(1ull << 55)
-#define FRAME_OFFLINE		(1ull << 59)	/* taken out of the allocator (57 and 58 are its own): nobody's until it comes back */
+#define FRAME_OFFLINE		(1ull << 59)	/* out of the allocator, whose own 57 and 58 are: nobody's until it comes back */
 #define FRAME_IO		(1ull << 56)	/* device memory below the top of RAM */
 
 #define FTYPE_SHIFT		32

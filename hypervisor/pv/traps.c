@@ -6,6 +6,7 @@
 #include "pv/mm.h"
 #include "pv/offsets.h"
 #include "pv/syscall.h"
+#include "domain/notify.h"
 #include "x86/cpu.h"
 #include "x86/quirks.h"
 #include "x86/traps.h"
@@ -110,6 +111,16 @@ static void general_protection(struct vcpu *v, struct cpu_user_regs *regs)
 	pv_inject_exception(TRAP_GP, ec);
 }
 
+/* The guest's kernel under a debugger: it stops here, its registers as the exception left them, and dom0 is told. */
+static bool stop_for_debugger(struct vcpu *v, uint8_t vector)
+{
+	if (likely(!READ_ONCE(v->domain->debugged)) || !guest_kernel_mode(v) || domain_pause_by_controller(v->domain))
+		return false;
+	WRITE_ONCE(v->debugger_event, vector);
+	notify->virq_global(dom0, VIRQ_DEBUGGER);
+	return true;
+}
+
 static void debug_trap(struct vcpu *v, struct cpu_user_regs *regs)
 {
 	uint64_t dr6;
@@ -118,7 +129,8 @@ static void debug_trap(struct vcpu *v, struct cpu_user_regs *regs)
 	__asm__ volatile("mov %0, %%db6" :: "r"(0xffff0ff0ul));
 	__asm__ volatile("sti" ::: "memory");
 	v->pv->dr[6] = (v->pv->dr[6] & ~0xful) | (dr6 & 0xe00ful) | 0xffff0ff0ul;
-	pv_inject_exception(TRAP_DB, 0);
+	if (!stop_for_debugger(v, TRAP_DB))
+		pv_inject_exception(TRAP_DB, 0);
 }
 
 static void device_not_available(struct vcpu *v)
@@ -152,6 +164,10 @@ __hot static void pv_exception(struct cpu_user_regs *regs)
 		break;
 	case TRAP_NM:
 		device_not_available(v);
+		break;
+	case TRAP_BP:
+		if (!stop_for_debugger(v, TRAP_BP))
+			pv_inject_exception(TRAP_BP, 0);
 		break;
 	default:
 		pv_inject_exception(vector, regs->error_code);

@@ -471,6 +471,57 @@ CASE(dom0_only_states, "calls that need a paused or another domain say so")
 	EXPECT_RC(domctl(XEN_DOMCTL_set_virq_handler, kid.id, &d), -XEN_EINVAL);
 }
 
+static volatile unsigned debugger_events;
+static void on_debugger(evtchn_port_t port) { debugger_events++; }
+
+static void breakpoint(struct comm *c)
+{
+	c->res[0] = 1;
+	__asm__ volatile("int3; 2: lea 2b(%%rip), %0" : "=r"(c->res[2]));
+	c->res[1] = 1;
+}
+
+CASE(debugger, "setdebugging: a breakpoint of the guest's kernel pauses it and tells VIRQ_DEBUGGER; then it goes on")
+{
+	struct evtchn_bind_virq b = { .virq = VIRQ_DEBUGGER, .vcpu = 0 };
+	static struct vcpu_guest_context at;
+
+	memset(&d, 0, sizeof(d));
+	SKIP_IF(domctl(XEN_DOMCTL_gdbsx_domstatus, kid.id, &d) == -XEN_ENOSYS && host_is_xen(),
+		"Debian's Xen is built without gdbsx");
+	EXPECT_RC(d.u.gdbsx_domstatus.paused, 0);
+	EXPECT_HEX(d.u.gdbsx_domstatus.vcpu_id, 0xffffffff);
+	NEED(!evtchn_op(EVTCHNOP_bind_virq, &b));
+	event_handler = on_debugger;
+	debugger_events = 0;
+	port_unmask(b.port);
+	events_on();
+	memset(&d, 0, sizeof(d));
+	EXPECT_RC(domctl(XEN_DOMCTL_pausedomain, kid.id, &d), 0);
+	d.u.setdebugging.enable = 1;
+	EXPECT_RC(domctl(XEN_DOMCTL_setdebugging, kid.id, &d), 0);
+	EXPECT_RC(domctl(XEN_DOMCTL_unpausedomain, kid.id, &d), 0);
+	memset((void *)kid.comm->res, 0, sizeof(kid.comm->res));
+	kid.comm->fn = breakpoint;
+	EXPECT(WAIT_FOR(debugger_events, 5 * SEC));
+	memset(&d, 0, sizeof(d));
+	EXPECT_RC(domctl(XEN_DOMCTL_gdbsx_domstatus, kid.id, &d), 0);
+	EXPECT_RC(d.u.gdbsx_domstatus.paused, 1);
+	EXPECT_RC(d.u.gdbsx_domstatus.vcpu_id, 0);
+	EXPECT_RC(d.u.gdbsx_domstatus.vcpu_ev, X_BP);
+	EXPECT_RC(kid.comm->res[0], 1);
+	EXPECT_RC(kid.comm->res[1], 0);
+	EXPECT_RC(debugger_events, 1);
+	NEED(!context(XEN_DOMCTL_getvcpucontext, 0, &at));
+	EXPECT_RC(domctl(XEN_DOMCTL_unpausedomain, kid.id, &d), 0);
+	EXPECT(WAIT_FOR(kid.comm->res[1], 5 * SEC));
+	EXPECT_HEX(at.user_regs.rip, kid.comm->res[2]);
+	events_off();
+	port_close(b.port);
+	memset(&d, 0, sizeof(d));
+	EXPECT_RC(domctl(XEN_DOMCTL_setdebugging, kid.id, &d), 0);
+}
+
 CASE(end, "the child goes")
 {
 	EXPECT_RC(child_destroy(&kid), 0);
