@@ -32,10 +32,10 @@ CFLAGS = ("-std=gnu17 -O1 -g -Wall -Wextra -Wno-unused-parameter -ffreestanding 
 QEMU_CPU = "max,smap=off,smep=off,rdtscp=off,pku=off"
 BOCHS_CPU = "corei7_haswell_4770"
 NO_SUITE = ("lib", "builder")
-DOM0_ONLY = ("start", "control", "devices", "dma", "pci", "hotplug", "hypfs", "domains", "fuzz", "hostile",
+DOM0_ONLY = ("start", "control", "devices", "dma", "pci", "hotplug", "hypfs", "efi", "domains", "fuzz", "hostile",
              "sharing")     # "start" looks at what the hypervisor's own builder made
 DEFAULTS = {"memory": "256M", "cpus": 2, "dom0_mem": "64M", "timeout": 60, "args": "", "xen_args": "", "modules": [],
-            "qemu": "", "machines": {"": ""}, "not_peer": []}
+            "qemu": "", "firmware": "bios", "machines": {"": ""}, "not_peer": []}
 
 
 def sources(path):
@@ -94,12 +94,35 @@ def command_line(conf):
     return f"console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem={conf['dom0_mem']} {conf['xen_args']}"
 
 
+def make_iso(hypervisor, mods, conf):
+    """GRUB, the hypervisor and its modules on a CD."""
+    tree, iso = BUILD / "iso", BUILD / "test.iso"
+    shutil.rmtree(tree, ignore_errors=True)
+    (tree / "boot/grub").mkdir(parents=True)
+    shutil.copy(hypervisor, tree / "boot/hypervisor")
+    lines = ["multiboot2 /boot/hypervisor " + command_line(conf)]
+    for i, (path, args) in enumerate(mods):
+        shutil.copy(path, tree / f"boot/module{i}")
+        lines.append(f"module2 /boot/module{i} {args}")
+    (tree / "boot/grub/grub.cfg").write_text("\n".join(lines + ["boot", ""]))
+    subprocess.run(["grub-mkrescue", "-quiet", "-o", iso, tree], check=True, stderr=subprocess.DEVNULL)
+    return iso
+
+
+def uefi_arguments(hypervisor, mods, conf):
+    flash = "if=pflash,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_"
+    return ["-drive", flash + "CODE.fd,unit=0", "-drive", flash + "VARS.fd,unit=1",
+            "-cdrom", str(make_iso(hypervisor, mods, conf))]
+
+
 def qemu_command(hypervisor, mods, conf, cpu):
     xen = command_line(conf)
     initrd = ",".join(f"{path} {args}".strip().replace(",", ",,") for path, args in mods)
+    start = ["-kernel", str(hypervisor), "-append", xen, "-initrd", initrd]
+    if conf["firmware"] == "uefi":
+        start = uefi_arguments(hypervisor, mods, conf)
     return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", cpu, "-m", conf["memory"], "-smp", str(conf["cpus"]),
-            "-nographic", "-nodefaults", "-no-reboot", "-serial", "stdio", "-kernel", str(hypervisor), "-append", xen,
-            "-initrd", initrd, *conf["qemu"].split()]
+            "-nographic", "-nodefaults", "-no-reboot", "-serial", "stdio", *start, *conf["qemu"].split()]
 
 
 class Boot:
