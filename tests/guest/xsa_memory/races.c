@@ -87,7 +87,7 @@ static void map_and_write(void *arg)
 }
 
 CASE(xsa_401, "one vCPU maps a page writable and lets go of it, another makes it a table: never both at "
-	"once (also XSA-264, XSA-310)")
+	"once (also XSA-264)")
 {
 	unsigned pinned = 0;
 	u64 end;
@@ -208,4 +208,96 @@ CASE(xsa_385, "two vCPUs grow the domain at once, at its limit: it never has mor
 	EXPECT(second_down());
 	EXPECT(rounds > 0);
 	EXPECT_RC(pages_now(), before);
+}
+
+/* ---- a tree of tables that both vCPUs pin, link, unlink and take apart -------------------------------------------- */
+
+static u64 *tree[5], *leaf;	/* L1, L1, L2, L3, L4 */
+static const u8 tree_level[5] = { 1, 1, 2, 3, 4 };
+static volatile u64 done_ops[2];
+
+static void tree_op(u64 r)
+{
+	unsigned i = r >> 8 & 7, k = r >> 11 & 1, entry = (r >> 12 & 7) * 8 + 300 * 8;
+	u64 mfn;
+
+	if (i >= 5)
+		return;
+	mfn = mfn_of(tree[i]);
+	switch (r & 7) {
+	case 0:
+		done_ops[0] += !ext_op(MMUEXT_PIN_L1_TABLE + tree_level[i] - 1, mfn, 0);
+		return;
+	case 1:
+		ext_op(MMUEXT_UNPIN_TABLE, mfn, 0);
+		return;
+	case 2:		/* unlinks, or forgets the data */
+		set_pte(mfn << PAGE_SHIFT | entry, 0);
+		return;
+	case 3:
+	case 4:		/* links what is a level lower, or maps data or a table */
+		if (i < 2)
+			done_ops[1] += !set_pte(mfn << PAGE_SHIFT | entry, mfn_of(k ? leaf : tree[1 - i]) << PAGE_SHIFT | PTE_RW);
+		else
+			done_ops[1] += !set_pte(mfn << PAGE_SHIFT | entry,
+						mfn_of(tree[i == 2 ? k : i - 1]) << PAGE_SHIFT | PTE_RW);
+		return;
+	case 5:
+		set_pte(mfn << PAGE_SHIFT | entry, mfn_of(tree[k + 2]) << PAGE_SHIFT | PTE_RO);	/* of the wrong level, mostly */
+		return;
+	case 6:
+		map_page(window(84 + i), mfn << PAGE_SHIFT | (k ? PTE_RW : PTE_RO));
+		return;
+	case 7:
+		map_page(window(84 + i), 0);
+	}
+}
+
+static u64 next_random(u64 *s)
+{
+	*s ^= *s << 13;
+	*s ^= *s >> 7;
+	*s ^= *s << 17;
+	return *s >> 16;
+}
+
+static void work_on_tree(void *arg)
+{
+	u64 s = 0x9e3779b97f4a7c15;
+
+	while (!stop) {
+		tree_op(next_random(&s));
+		rounds++;
+	}
+}
+
+CASE(xsa_310, "two vCPUs pin, link, unlink, unpin and map the tables of one tree at random: in the end "
+	"nobody holds any of them")
+{
+	u64 s = 0x2545f4914f6cdd1d, end;
+
+	SKIP_IF(vcpu_total() < 2, "one vCPU");
+	for (unsigned i = 0; i < 5; i++) {
+		tree[i] = page_alloc();
+		NEED(!page_ro(tree[i]));
+	}
+	leaf = page_alloc();
+	stop = rounds = done_ops[0] = done_ops[1] = 0;
+	REQUIRE_RC(vcpu_start(1, work_on_tree, NULL), 0);
+	for (end = time_ns() + 1200 * MS; time_ns() < end || rounds < 1000; )
+		tree_op(next_random(&s));
+	EXPECT(second_down());
+	EXPECT(done_ops[0] && done_ops[1]);
+	for (int i = 4; i >= 0; i--)
+		ext_op(MMUEXT_UNPIN_TABLE, mfn_of(tree[i]), 0);
+	for (unsigned i = 0; i < 5; i++)
+		map_page(window(84 + i), 0);
+	ext_op(MMUEXT_TLB_FLUSH_ALL, 0, 0);
+	for (int i = 4; i >= 0; i--) {
+		EXPECT_RC(page_rw(tree[i]), 0);
+		EXPECT(page_idle(tree[i]));
+		page_free(tree[i]);
+	}
+	EXPECT(page_idle(leaf));
+	page_free(leaf);
 }
