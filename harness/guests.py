@@ -11,11 +11,12 @@ LOG = "/var/log/xen/console/guest-%s.log"
 class Guest:
     """A PV guest from Debian's kernel. Without a disk it is the initrd's shell; see dom0/initrd/init."""
 
-    def __init__(self, host, name, memory=192, vcpus=1, extra="", disk=None, vif=False, options=(), kernel=True):
+    def __init__(self, host, name, memory=192, vcpus=1, extra="", disk=None, vif=False, options=(), kernel=True,
+                 ramdisk="/boot/guest-initrd"):
         self.host, self.name = host, name
         lines = ['name="%s"' % name, 'type="pv"', "memory=%d" % memory, "vcpus=%d" % vcpus, 'on_crash="destroy"']
         if kernel:
-            lines += ['kernel="/boot/vmlinuz"', 'ramdisk="/boot/guest-initrd"',
+            lines += ['kernel="/boot/vmlinuz"', 'ramdisk="%s"' % ramdisk,
                       'extra="console=hvc0 loglevel=5 %s"' % extra]
         if disk:
             lines.append('disk=["%s"]' % disk)

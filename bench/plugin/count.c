@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A QEMU plugin that counts what the machine executes: instructions apart by who executes them, and the instructions
+ * that are expensive. A program inside the machine begins and ends a section with a long nop (bench/programs/mark.S);
+ * at each end a line goes to the file of the argument out=PATH:
+ *
+ *	SECTION user=N kernel=N hypervisor=N cr3=N ...
+ *
+ * All that all CPUs executed in between is in it. Section 255 is what was executed before the first instruction of a
+ * guest's kernel; section 0 is the whole run, written when QEMU ends.
+ * An instruction block that faults in its middle counts as whole.
+ *
+ * The interface is QEMU 7.2's, version 1; Debian packages no header of it, so its functions are declared here.
+ */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+typedef uint64_t plugin_id;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+struct qemu_info;
+
+EXPORT int qemu_plugin_version = 1;
+EXPORT int qemu_plugin_install(plugin_id id, const struct qemu_info *info, int argc, char **argv);
+
+void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*cb)(plugin_id, struct qemu_plugin_tb *));
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, void (*cb)(unsigned, void *), int flags, void *data);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*cb)(unsigned, void *), int flags,
+					    void *data);
+void qemu_plugin_register_atexit_cb(plugin_id id, void (*cb)(plugin_id, void *), void *data);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
+uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+
+enum ring { USER, KERNEL, HYPERVISOR, RINGS };
+
+/* Kinds of instructions that are counted one by one, after the three sums. */
+enum kind { CR3 = RINGS, CR4, INVLPG, IRET, SYSRET, SYSCALL, HYPERCALL, WRMSR, HLT, PORT, KINDS };
+static const char *const names[KINDS] = { "user",   "kernel",  "hypervisor", "cr3",	 "cr4",	  "invlpg", "iret",
+					  "sysret", "syscall", "hypercall",  "wrmsr", "hlt", "port" };
+
+#define CPUS 256
+#define SECTIONS 256
+#define BOOT_SECTION 255
+
+static struct {
+	uint64_t n[KINDS];
+} __attribute__((aligned(128))) counters[CPUS];
+
+static uint64_t begun[SECTIONS][KINDS];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static FILE *out;
+
+/* PV guests leave ffff8000'00000000 to ffff87ff'ffffffff to the hypervisor (xen/arch-x86/xen-x86_64.h). */
+static enum ring ring_of(uint64_t address)
+{
+	if (address >> 47 == 0)
+		return USER;
+	return address >> 43 == 0xffff8000ul >> 11 ? HYPERVISOR : KERNEL;
+}
+
+static void sum(uint64_t *total)
+{
+	memset(total, 0, KINDS * sizeof(*total));
+	for (int cpu = 0; cpu < CPUS; cpu++)
+		for (int k = 0; k < KINDS; k++)
+			total[k] += counters[cpu].n[k];
+}
+
+static void write_section(unsigned section)
+{
+	uint64_t now[KINDS];
+
+	sum(now);
+	fprintf(out, "%u", section);
+	for (int k = 0; k < KINDS; k++)
+		fprintf(out, " %s=%" PRIu64, names[k], now[k] - begun[section][k]);
+	fputc('\n', out);
+	fflush(out);
+}
+
+static void block(unsigned cpu, void *data)
+{
+	uintptr_t x = (uintptr_t)data;
+
+	counters[cpu % CPUS].n[x & 3] += x >> 2;
+}
+
+/* The first block of a guest's kernel: until here all was the hypervisor's boot. */
+static void block_first(unsigned cpu, void *data)
+{
+	static int done;
+
+	if (!__atomic_exchange_n(&done, 1, __ATOMIC_RELAXED)) {
+		pthread_mutex_lock(&lock);
+		write_section(BOOT_SECTION);
+		pthread_mutex_unlock(&lock);
+	}
+}
+
+static void one(unsigned cpu, void *data)
+{
+	counters[cpu % CPUS].n[(uintptr_t)data]++;
+}
+
+static void begin(unsigned cpu, void *data)
+{
+	pthread_mutex_lock(&lock);
+	sum(begun[(uintptr_t)data]);
+	pthread_mutex_unlock(&lock);
+}
+
+static void end(unsigned cpu, void *data)
+{
+	pthread_mutex_lock(&lock);
+	write_section((uintptr_t)data);
+	pthread_mutex_unlock(&lock);
+}
+
+/* The kind of an instruction, or -1. */
+static int kind_of(const uint8_t *p, size_t size, enum ring ring)
+{
+	while (size > 1 && (*p == 0x66 || (*p & 0xf0) == 0x40))
+		p++, size--;
+	if (*p == 0xcf)
+		return IRET;
+	if (*p == 0xf4)
+		return HLT;
+	if ((*p & 0xf4) == 0xe4)
+		return PORT;
+	if (size < 2 || *p != 0x0f)
+		return -1;
+	switch (p[1]) {
+	case 0x05:
+		return ring == USER ? SYSCALL : HYPERCALL;
+	case 0x07:
+		return SYSRET;
+	case 0x30:
+		return WRMSR;
+	}
+	if (size < 3)
+		return -1;
+	if (p[1] == 0x22 && (p[2] & 0x38) == 0x18)
+		return CR3;
+	if (p[1] == 0x22 && (p[2] & 0x38) == 0x20)
+		return CR4;
+	if (p[1] == 0x01 && (p[2] & 0x38) == 0x38 && p[2] < 0xc0)
+		return INVLPG;
+	return -1;
+}
+
+static void look_at(struct qemu_plugin_insn *insn, enum ring ring)
+{
+	static const uint8_t nop[] = { 0x0f, 0x1f, 0x84, 0x00 };
+	const uint8_t *p = qemu_plugin_insn_data(insn);
+	size_t size = qemu_plugin_insn_size(insn);
+	int kind = kind_of(p, size, ring);
+
+	if (kind >= 0)
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, one, 0, (void *)(uintptr_t)kind);
+	if (size == 8 && !memcmp(p, nop, sizeof(nop)) && p[7] == 'A' && (p[6] == 'b' || p[6] == 'e') && p[5] == 0)
+		qemu_plugin_register_vcpu_insn_exec_cb(insn, p[6] == 'b' ? begin : end, 0, (void *)(uintptr_t)p[4]);
+}
+
+static void translated(plugin_id id, struct qemu_plugin_tb *tb)
+{
+	static int kernel_seen;
+	enum ring ring = ring_of(qemu_plugin_tb_vaddr(tb));
+	size_t n = qemu_plugin_tb_n_insns(tb);
+
+	if (ring == KERNEL && !kernel_seen) {
+		kernel_seen = 1;
+		qemu_plugin_register_vcpu_tb_exec_cb(tb, block_first, 0, NULL);
+	}
+	qemu_plugin_register_vcpu_tb_exec_cb(tb, block, 0, (void *)(uintptr_t)(n << 2 | ring));
+	for (size_t i = 0; i < n; i++)
+		look_at(qemu_plugin_tb_get_insn(tb, i), ring);
+}
+
+static void finish(plugin_id id, void *data)
+{
+	write_section(0);
+}
+
+int qemu_plugin_install(plugin_id id, const struct qemu_info *info, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (!strncmp(argv[i], "out=", 4))
+			out = fopen(argv[i] + 4, "w");
+	if (!out) {
+		fprintf(stderr, "count: no out=PATH that can be written\n");
+		return 1;
+	}
+	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+	qemu_plugin_register_atexit_cb(id, finish, NULL);
+	return 0;
+}
