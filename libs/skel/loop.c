@@ -18,20 +18,19 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
-/* One round of sd-event, without waiting. */
+/* What sd-event has to do, without waiting. It is left armed: its descriptor then wakes us. */
+void loop_changed(struct loop *loop)
+{
+	if (sd_event_get_state(loop->event) == SD_EVENT_ARMED && sd_event_wait(loop->event, 0) > 0)
+		sd_event_dispatch(loop->event);
+	while (sd_event_get_state(loop->event) == SD_EVENT_INITIAL && sd_event_prepare(loop->event) > 0)
+		sd_event_dispatch(loop->event);
+}
+
 static void run_event(struct loop_source *source, uint32_t events)
 {
-	struct loop *loop = (struct loop *)((char *)source - __builtin_offsetof(struct loop, of_event));
-	int n = sd_event_prepare(loop->event);
-
 	(void)events;
-	if (n == 0)
-		n = sd_event_wait(loop->event, 0);
-	if (n > 0)
-		sd_event_dispatch(loop->event);
-	/* Armed again: its descriptor then wakes us. */
-	if (sd_event_prepare(loop->event) > 0)
-		sd_event_dispatch(loop->event);
+	loop_changed((struct loop *)((char *)source - __builtin_offsetof(struct loop, of_event)));
 }
 
 int loop_init(struct loop *loop)
@@ -55,7 +54,7 @@ int loop_init(struct loop *loop)
 	sd_event_add_signal(loop->event, NULL, SIGINT, on_signal, loop);
 	loop->of_event = (struct loop_source){ run_event, sd_event_get_fd(loop->event) };
 	err = loop_add(loop, &loop->of_event, EPOLLIN);
-	run_event(&loop->of_event, 0);
+	loop_changed(loop);
 	return err;
 }
 

@@ -28,6 +28,8 @@ void loop_free(struct loop *);
 int loop_add(struct loop *, struct loop_source *, uint32_t events);
 int loop_change(struct loop *, struct loop_source *, uint32_t events);
 void loop_remove(struct loop *, struct loop_source *);
+/* To be called after sources were added to `event`, or changed, from outside of one of its own: it arms its timers only so. */
+void loop_changed(struct loop *);
 /* Waits if it may until something is ready, and calls what is. A source may be removed by its own call only. */
 int loop_once(struct loop *, bool wait);
 
