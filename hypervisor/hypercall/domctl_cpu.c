@@ -5,9 +5,11 @@
 #include "lib/string.h"
 #include "mem/heap.h"
 #include "pv/cpu_policy.h"
+#include "pv/emulate.h"
 #include "pv/pv.h"
 #include "sched/sched.h"
 #include "x86/cpu.h"
+#include "x86/spec_ctrl.h"
 #include "x86/traps.h"
 
 /* libxc sends a policy in one piece; nothing needs more entries than a policy has. */
@@ -274,8 +276,8 @@ long domctl_set_ext_context(struct domctl_call *c)
 	return 0;
 }
 
-/* The MSRs of a PV vCPU that its context does not hold: one. */
-#define NR_MOVED_MSRS 1
+/* The MSRs of a PV vCPU that its context does not hold. */
+#define NR_MOVED_MSRS 2u
 
 static struct vcpu *msrs_vcpu(struct domctl_call *c)
 {
@@ -285,8 +287,9 @@ static struct vcpu *msrs_vcpu(struct domctl_call *c)
 long domctl_get_msrs(struct domctl_call *c)
 {
 	struct xen_domctl_vcpu_msrs *m = &c->op.u.vcpu_msrs;
-	struct xen_domctl_vcpu_msr msr = { .index = MSR_TSC_AUX };
+	struct xen_domctl_vcpu_msr msr[NR_MOVED_MSRS] = { 0 };
 	struct vcpu *v = msrs_vcpu(c);
+	uint32_t n = 0;
 
 	if (!v)
 		return -EINVAL;
@@ -294,29 +297,31 @@ long domctl_get_msrs(struct domctl_call *c)
 		m->msr_count = NR_MOVED_MSRS;
 		return 0;
 	}
-	msr.value = READ_ONCE(v->pv->tsc_aux);
-	if (!msr.value) {	/* as at start: nothing to tell */
-		m->msr_count = 0;
-		return 0;
-	}
-	if (m->msr_count < NR_MOVED_MSRS) {
-		m->msr_count = NR_MOVED_MSRS;
+	/* Those that are as at start are not told. */
+	if (READ_ONCE(v->pv->spec_ctrl))
+		msr[n++] = (struct xen_domctl_vcpu_msr){ .index = MSR_SPEC_CTRL, .value = READ_ONCE(v->pv->spec_ctrl) };
+	if (READ_ONCE(v->pv->tsc_aux))
+		msr[n++] = (struct xen_domctl_vcpu_msr){ .index = MSR_TSC_AUX, .value = READ_ONCE(v->pv->tsc_aux) };
+	if (m->msr_count < n) {
+		m->msr_count = n;
 		c->copyback = true;
 		return -ENOBUFS;
 	}
-	m->msr_count = NR_MOVED_MSRS;
-	return copy_to_guest(m->msrs, &msr, 1);
+	m->msr_count = n;
+	return n ? copy_to_guest(m->msrs, msr, n) : 0;
 }
 
 static int set_msr(struct vcpu *v, const struct xen_domctl_vcpu_msr *msr)
 {
-	if (msr->reserved || msr->index != MSR_TSC_AUX || msr->value >> 32)
+	bool aux = msr->index == MSR_TSC_AUX;
+
+	if (msr->reserved || (!aux && msr->index != MSR_SPEC_CTRL))
 		return -EINVAL;
-	if (msr->value && !host_cpu.rdtscp)
+	if (aux ? msr->value >> 32 || (msr->value && !host_cpu.rdtscp) : !pv_spec_ctrl_ok(v, msr->value))
 		return -EINVAL;
 	vcpu_pause(v);
 	vcpu_sync_state(v);	/* so that it is loaded when v runs next */
-	v->pv->tsc_aux = msr->value;
+	*(aux ? &v->pv->tsc_aux : &v->pv->spec_ctrl) = msr->value;
 	vcpu_unpause(v);
 	return 0;
 }

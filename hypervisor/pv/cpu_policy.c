@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "mem/heap.h"
 #include "x86/cpu.h"
+#include "x86/spec_ctrl.h"
 #include <xen/sysctl.h>
 
 #define NO_SUB XEN_CPUID_NO_SUBLEAF
@@ -319,6 +320,11 @@ static void pv_words(uint32_t out[FEATURESET_WORDS], bool max)
 {
 	for (unsigned w = 0; w < FEATURESET_WORDS; w++)
 		out[w] = pv_default_features[w] | (max ? pv_max_features[w] : 0);
+	/* Without the MSRs (spec-ctrl=msr-sc=off) no guest is told of them. */
+	if (!spec.guest_bits)
+		out[XEN_X86_FEATURE_IBRSB / 32] &= ~(1u << (XEN_X86_FEATURE_IBRSB % 32));
+	if (!spec.guest_ibpb)
+		out[XEN_X86_FEATURE_IBPB / 32] &= ~(1u << (XEN_X86_FEATURE_IBPB % 32));
 }
 
 /* Bits that are there whatever the CPU says. */

@@ -7,6 +7,7 @@
 #include "mem/heap.h"
 #include "sched/sched.h"
 #include "x86/cpu.h"
+#include "x86/spec_ctrl.h"
 #include "x86/traps.h"
 #include "lib/string.h"
 
@@ -57,6 +58,7 @@ static void pv_reset_state(struct vcpu *v)
 	pv->cr0_guest = 0x80050033;	/* PG, AM, WP, NE, ET, MP, PE */
 	pv->cr4_guest = read_cr4() & ~CR4_HIDDEN;
 	pv->kernel_mode = true;
+	pv->spec_ctrl = 0;
 	v->xcr0 = v->xcr0_accum = 1;
 	xstate_reset(v->xstate);
 }
@@ -195,6 +197,8 @@ static void pv_enter(struct vcpu *v)
 	if (pv->l1_window[FIRST_RESERVED_GDT_PAGE] != reserved)
 		WRITE_ONCE(pv->l1_window[FIRST_RESERVED_GDT_PAGE], reserved);
 	pv_load_cr4(v);
+	spec_switch_domain(v->domain->id);
+	spec_set_guest(pv->spec_ctrl);
 	pv_enter_roots(v);
 	cpu_set_gdt(pv_gdt_virt(v), (FIRST_RESERVED_GDT_PAGE + 1) * PAGE_SIZE - 1);
 	cpu_load_ldt(pv_ldt_virt(v), pv->ldt_ents);

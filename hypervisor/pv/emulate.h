@@ -28,4 +28,5 @@ enum emul_result emul_rdmsr(struct emul *i);
 enum emul_result emul_wrmsr(struct emul *i);
 int pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val);	/* -EFAULT: the guest gets #GP */
 int pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t val);
+bool pv_spec_ctrl_ok(const struct vcpu *v, uint64_t val);	/* may the guest's IA32_SPEC_CTRL hold val? */
 #endif

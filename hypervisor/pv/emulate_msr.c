@@ -8,6 +8,7 @@
 #include "sched/sched.h"
 #include "x86/cpu.h"
 #include "x86/io.h"
+#include "x86/spec_ctrl.h"
 #include "x86/traps.h"
 #include "x86/time.h"
 #include "lib/errno.h"
@@ -52,6 +53,42 @@ static bool has_tsc_aux(const struct vcpu *v)
 				   cpu_policy_has(p, XEN_X86_FEATURE_RDPID));
 }
 
+bool pv_spec_ctrl_ok(const struct vcpu *v, uint64_t val)
+{
+	const struct cpu_policy *p = cpu_policy_of(v->domain);
+	uint32_t may = 0;
+
+	if (cpu_policy_has(p, XEN_X86_FEATURE_IBRSB))
+		may |= SPEC_CTRL_IBRS;
+	if (cpu_policy_has(p, XEN_X86_FEATURE_STIBP))
+		may |= SPEC_CTRL_STIBP;
+	if (cpu_policy_has(p, XEN_X86_FEATURE_SSBD))
+		may |= SPEC_CTRL_SSBD;
+	return may && !(val & ~(uint64_t)(may & spec.guest_bits));
+}
+
+static int write_pred_cmd(const struct vcpu *v, uint64_t val)
+{
+	const struct cpu_policy *p = cpu_policy_of(v->domain);
+
+	if (val & ~(uint64_t)PRED_CMD_IBPB || !spec.guest_ibpb)
+		return -EFAULT;
+	if (!cpu_policy_has(p, XEN_X86_FEATURE_IBRSB) && !cpu_policy_has(p, XEN_X86_FEATURE_IBPB))
+		return -EFAULT;
+	if (val)
+		wrmsr(MSR_PRED_CMD, val);
+	return 0;
+}
+
+static int write_spec_ctrl(struct vcpu *v, uint64_t val)
+{
+	if (!pv_spec_ctrl_ok(v, val))
+		return -EFAULT;
+	v->pv->spec_ctrl = val;
+	spec_set_guest(val);
+	return 0;
+}
+
 /* Those that say the same to every guest. */
 static int read_fixed_msr(uint32_t msr, uint64_t *val)
 {
@@ -81,6 +118,9 @@ int pv_read_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 	case MSR_TSC_AUX:
 		*val = v->pv->tsc_aux;
 		return has_tsc_aux(v) ? 0 : -EFAULT;
+	case MSR_SPEC_CTRL:
+		*val = v->pv->spec_ctrl;
+		return pv_spec_ctrl_ok(v, 0) ? 0 : -EFAULT;
 	case MSR_EFER:
 		*val = rdmsr(msr) & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NX);
 		return 0;
@@ -147,6 +187,10 @@ int pv_write_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 		v->pv->tsc_aux = val;
 		wrmsr(msr, val);
 		return 0;
+	case MSR_SPEC_CTRL:
+		return write_spec_ctrl(v, val);
+	case MSR_PRED_CMD:
+		return write_pred_cmd(v, val);
 	case MSR_HYPERCALL_PAGE:
 		return fill_hypercall_page(v, val);
 	case MSR_APIC_BASE:

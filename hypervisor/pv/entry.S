@@ -9,6 +9,7 @@
  * Out: ret_to_guest, with rsp at cpu_info.guest_regs: softirqs first, then what is pending for the vCPU, then sysret or iret.
  */
 #include "pv/offsets.h"
+#include "x86/spec_asm.h"
 
 	.macro SAVE_ALL
 	pushq %rdi
@@ -49,6 +50,7 @@ pv_syscall_common:
 	movl $TRAP_SYSCALL, 4(%rsp)
 	movq CPUINFO_scratch - REGS_error_code(%rsp), %rax
 	SAVE_ALL
+	SPEC_ENTRY
 	xorl %ebp, %ebp
 	movq CPUINFO_current(%rsp), %rbx
 	movq VCPU_pv(%rbx), %rdx
@@ -73,6 +75,7 @@ pv_syscall32_common:
 	pushq $0
 	movq CPUINFO_scratch - REGS_error_code(%rsp), %rax
 	SAVE_ALL
+	SPEC_ENTRY
 	xorl %ebp, %ebp
 	movq %rsp, %rdi
 	call pv_bounce_syscall32
@@ -95,6 +98,7 @@ pv_sysenter_entry:
 	pushq $0
 	pushq $0
 	SAVE_ALL
+	SPEC_ENTRY
 	xorl %ebp, %ebp
 	movq %rsp, %rdi
 	call pv_bounce_sysenter
@@ -113,6 +117,7 @@ ret_to_guest:
 	cmpb $0, 0(%rax)
 	jne .Levent
 .Lrestore:
+	SPEC_EXIT
 	popq %r15
 	popq %r14
 	popq %r13
@@ -139,11 +144,13 @@ ret_to_guest:
 	sarq $16, %r11
 	cmpq %rcx, %r11
 	jne .Liret_clobbered
+	SPEC_CLEAR REGS_error_code
 	movq REGS_rflags - REGS_error_code(%rsp), %r11
 	movq REGS_rsp - REGS_error_code(%rsp), %rsp
 	sysretq
 .Liret_clobbered:
 .Liret:
+	SPEC_CLEAR REGS_error_code
 	addq $8, %rsp
 	.globl pv_iret_insn
 pv_iret_insn:
@@ -157,6 +164,7 @@ pv_iret_insn:
 pv_iret_fixup:
 	pushq $0
 	SAVE_ALL
+	SPEC_ENTRY
 	movq %rsp, %rdi
 	call pv_bad_iret
 	jmp ret_to_guest

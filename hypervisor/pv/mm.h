@@ -43,6 +43,8 @@ int pv_grant_map(uint64_t host_addr, mfn_t mfn, unsigned gntmap_flags, unsigned 
 /* Removes or (new_addr != 0, GNTTABOP_unmap_and_replace) replaces; the entry must map mfn, writable as gntmap_flags say */
 int pv_grant_unmap(uint64_t host_addr, mfn_t mfn, unsigned gntmap_flags, uint64_t new_addr);
 
+void pv_l1tf_init(bool check_dom0, bool check_domu);	/* boot CPU: whose entries that are not present are checked */
+
 /* Relinquish on death: drops roots, pins, types of all frames; -EAGAIN_HYPERCALL */
 int pv_relinquish_memory(struct domain *d);
 /* Log-dirty of PV guests (XEN_DOMCTL_SHADOW_OP_*) is a later capability: -EOPNOTSUPP there. */

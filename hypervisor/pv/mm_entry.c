@@ -17,6 +17,26 @@ bool pv_owns_devices(const struct domain *d)
 	       (d->io_ports && rangeset_overlaps(d->io_ports, 0, ~0ul));
 }
 
+/* --- entries that are not present --- */
+
+uint64_t pv_l1tf_limit;
+static bool l1tf_dom0, l1tf_domu;
+
+void pv_l1tf_init(bool check_dom0, bool check_domu)
+{
+	l1tf_dom0 = check_dom0;
+	l1tf_domu = check_domu;
+	pv_l1tf_limit = check_dom0 || check_domu ? max_mfn << PAGE_SHIFT : 0;
+}
+
+/* The L1 caches of the CPUs concerned compare 44 bits of an address at least. */
+#define L1D_ADDRESS (PTE_ADDR & ((1ull << 44) - 1))
+
+bool pv_l1tf_entry_unsafe(const struct domain *d, uint64_t e)
+{
+	return e && (d->is_hardware ? l1tf_dom0 : l1tf_domu) && (e & L1D_ADDRESS) < pv_l1tf_limit;
+}
+
 /* --- L1 --- */
 
 /*

@@ -58,6 +58,16 @@ static inline int pv_l1e_adjust(uint64_t *e, const struct domain *d)
 	return 0;
 }
 int pv_upper_adjust(uint64_t *e);
+/*
+ * L1TF: on some CPUs an entry that is not present is used all the same by what is executed speculatively, and brings up what the L1
+ * cache has of the frame that it names. True: d may not have e, which is not present and names RAM.
+ */
+extern uint64_t pv_l1tf_limit;		/* one past the last byte of RAM; 0: nobody is checked */
+bool pv_l1tf_entry_unsafe(const struct domain *d, uint64_t e);
+static inline bool pv_l1tf_unsafe(const struct domain *d, uint64_t e)
+{
+	return unlikely(pv_l1tf_limit) && pv_l1tf_entry_unsafe(d, e);
+}
 
 /* mm_types.c. Locks a table for changes of its entries: false if f is no validated table. *type is set. */
 bool pv_table_lock(struct frame *f, uint64_t *type);

@@ -95,11 +95,21 @@ static unsigned last_present(const uint64_t *t, unsigned i)
 	return i;
 }
 
+static bool absent_entries_ok(const uint64_t *t, uint64_t type, const struct domain *d)
+{
+	for (unsigned i = 0; i < PTES_PER_TABLE; i++)
+		if (!(t[i] & PTE_P) && (type != FTYPE_L4 || slot_is_guests(i)) && pv_l1tf_entry_unsafe(d, t[i]))
+			return false;
+	return true;
+}
+
 /* Validates entries [*done, 512); *done says how far it came. */
 static int table_build(struct frame *f, uint64_t type, unsigned *done, struct domain *d, bool preemptible)
 {
 	uint64_t *t = frame_va(f);
 
+	if (unlikely(pv_l1tf_limit) && !absent_entries_ok(t, type, d))
+		return -EINVAL;
 	for (unsigned i = next_present(t, *done); i < PTES_PER_TABLE; i = next_present(t, i + 1)) {
 		uint64_t e = READ_ONCE(t[i]);
 		int rc = 0;

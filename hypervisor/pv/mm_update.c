@@ -43,6 +43,8 @@ static int l1_change(uint64_t *pe, uint64_t val, struct pt_update *u, uint64_t *
 
 	*dead = 0;
 	if (!(val & PTE_P)) {
+		if (pv_l1tf_unsafe(u->d, val))
+			return -EINVAL;
 		if (!entry_write(pe, val, u))
 			return 1;
 		*dead = old;
@@ -79,6 +81,8 @@ static int upper_change(uint64_t *pe, uint64_t val, uint64_t type, struct frame 
 	int rc;
 
 	*dead = 0;
+	if (!(val & PTE_P) && pv_l1tf_unsafe(u->d, val))
+		return -EINVAL;
 	if ((val & PTE_P) && (old & PTE_P) && !((old ^ val) & ~UPPER_FREE_BITS) &&
 	    !(type == FTYPE_L4 && pte_mfn(val).n == frame_mfn(self).n)) {
 		rc = pv_upper_adjust(&fresh);

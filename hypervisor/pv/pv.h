@@ -47,6 +47,7 @@ struct pv_vcpu {
 	uint64_t iobmp; unsigned iobmp_limit;	/* guest virtual address of its I/O bitmap */
 	uint32_t cf8;
 	uint32_t tsc_aux;		/* MSR_TSC_AUX, where the CPU has RDTSCP */
+	uint32_t spec_ctrl;		/* its IA32_SPEC_CTRL */
 	struct frame *old_table;	/* half taken apart, with a page reference: goes on at the next MMU hypercall */
 	uint64_t *l1_window;		/* the 32 PTEs of this vCPU's GDT and LDT window in the per-domain area */
 };

@@ -9,6 +9,7 @@
 #include "domain/notify.h"
 #include "x86/cpu.h"
 #include "x86/quirks.h"
+#include "x86/spec_ctrl.h"
 #include "x86/traps.h"
 #include "gmem/guest_access.h"
 #include "lib/panic.h"
@@ -209,6 +210,7 @@ static const struct guest_trap_ops pv_trap_ops = {
 void pv_init(void)
 {
 	pv_perdomain_init();
+	pv_l1tf_init(spec.l1tf_dom0, spec.l1tf_domu);
 	guest_traps = &pv_trap_ops;
 	x86_cpu_guest_setup = pv_cpu_init;
 	pv_cpu_init(smp_processor_id());

@@ -21,7 +21,7 @@ static void __noreturn jump_with_empty_stack(void (*to)(void))
 	__asm__ volatile("sti\n\t"
 			 "mov %0, %%rsp\n\t"
 			 "xor %%ebp, %%ebp\n\t"
-			 "jmp *%1" :: "r"(guest_cpu_user_regs()), "r"(to) : "memory");
+			 "jmp __x86_indirect_thunk_rax" :: "r"(guest_cpu_user_regs()), "a"(to) : "memory");
 	__builtin_unreachable();
 }
 

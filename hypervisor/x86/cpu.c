@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Features of the host's CPUs, control registers, and what is done against speculative attacks. */
+/* Features of the host's CPUs, and control registers. */
 #include "x86/cpu_setup.h"
 #include "x86/desc.h"
 #include "x86/hooks.h"
 #include "x86/mce.h"
 #include "x86/smp.h"
+#include "x86/spec_ctrl.h"
 #include "x86/page.h"
 #include "boot/boot.h"
 #include "lib/panic.h"
@@ -14,14 +15,7 @@ struct cpu_features host_cpu;
 uint64_t host_cr4;
 bool smap_on;
 
-static bool opt_smep = true, opt_smap = true, opt_umip = true, opt_xsave = true, opt_spec_ctrl = true;
-static uint64_t spec_ctrl_value;	/* IA32_SPEC_CTRL that stays set while anything runs */
-static bool use_spec_ctrl;
-
-#define MSR_SPEC_CTRL		0x48
-#define MSR_ARCH_CAPABILITIES	0x10a
-#define SPEC_CTRL_IBRS		(1u << 0)
-#define SPEC_CTRL_STIBP		(1u << 1)
+static bool opt_smep = true, opt_smap = true, opt_umip = true, opt_xsave = true;
 
 static void parse_bool(const char *value, bool *flag)
 {
@@ -34,12 +28,10 @@ static void parse_smep(const char *v) { parse_bool(v, &opt_smep); }
 static void parse_smap(const char *v) { parse_bool(v, &opt_smap); }
 static void parse_umip(const char *v) { parse_bool(v, &opt_umip); }
 static void parse_xsave(const char *v) { parse_bool(v, &opt_xsave); }
-static void parse_spec_ctrl(const char *v) { parse_bool(v, &opt_spec_ctrl); }
 BOOT_PARAM(smep, "smep", parse_smep, "use supervisor-mode execution prevention (default on)");
 BOOT_PARAM(smap, "smap", parse_smap, "use supervisor-mode access prevention (default on)");
 BOOT_PARAM(umip, "umip", parse_umip, "use user-mode instruction prevention (default on)");
 BOOT_PARAM(xsave, "xsave", parse_xsave, "use XSAVE (default on); off: FXSAVE only");
-BOOT_PARAM(spec_ctrl, "spec-ctrl", parse_spec_ctrl, "measures against speculative attacks: on (default) or off");
 
 static void detect_family(void)
 {
@@ -137,8 +129,7 @@ void cpu_setup_registers(void)
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (host_cpu.nx ? EFER_NXE : 0));
 	write_cr4(host_cr4);
 	wrmsr(MSR_PAT, XEN_PAT);
-	if (use_spec_ctrl)
-		wrmsr_safe(MSR_SPEC_CTRL, spec_ctrl_value);
+	spec_cpu_init();
 }
 
 /* The bits of an APIC id that number threads in a core, and threads in a socket. */
@@ -181,23 +172,6 @@ void cpu_detect_topology(void)
 	t->core = (t->apic_id & ((1u << socket_shift) - 1)) >> core_shift;
 }
 
-/* IBRS that can stay on for ever (enhanced or automatic) is used; per-entry IBRS and retpolines are not built in. */
-static void choose_spec_ctrl(void)
-{
-	uint64_t caps = 0;
-	bool has_msr = host_cpu.max_leaf >= 7 && (cpuid(7, 0).d >> 26 & 1);
-
-	if (!opt_spec_ctrl || !has_msr)
-		return;
-	if (cpuid(7, 0).d >> 29 & 1)
-		rdmsr_safe(MSR_ARCH_CAPABILITIES, &caps);
-	if (caps & 2)
-		spec_ctrl_value |= SPEC_CTRL_IBRS;
-	if (cpuid(7, 0).d >> 27 & 1)
-		spec_ctrl_value |= SPEC_CTRL_STIBP;
-	use_spec_ctrl = spec_ctrl_value != 0;
-}
-
 void cpu_early_init(void)
 {
 	percpu_keep_template();
@@ -210,33 +184,13 @@ void cpu_early_init(void)
 	detect_extended();
 	if (!host_cpu.nx)
 		panic("CPU without NX");
-	choose_spec_ctrl();
+	spec_init();
 	tlb_init();
 	host_cr4 = choose_cr4();
 	smap_on = host_cpu.smap;
 	cpu_setup_registers();
 	clac();
 	xstate_init();
-}
-
-/* Says for each attack what is done, and where nothing is. */
-static void log_mitigations(void)
-{
-	uint64_t caps = 0;
-
-	if (host_cpu.max_leaf >= 7 && (cpuid(7, 0).d >> 29 & 1))
-		rdmsr_safe(MSR_ARCH_CAPABILITIES, &caps);
-	if (!opt_spec_ctrl)
-		printk(LOG_WARN "Speculation: measures switched off by spec-ctrl=off\n");
-	printk(LOG_INFO "Speculation: registers of the guest are cleared on entry; SMEP %s, SMAP %s\n",
-	       host_cpu.smep ? "on" : "off", smap_on ? "on" : "off");
-	printk(LOG_INFO "  branch target injection (Spectre v2): %s\n",
-	       !use_spec_ctrl || !(spec_ctrl_value & SPEC_CTRL_IBRS) ? "NOT mitigated in the hypervisor" : "enhanced IBRS");
-	printk(LOG_INFO "  cross-thread branch targets: %s\n",
-	       use_spec_ctrl && (spec_ctrl_value & SPEC_CTRL_STIBP) ? "STIBP" : "NOT mitigated");
-	printk(LOG_INFO "  rogue data cache load (Meltdown): %s\n",
-	       host_cpu.amd || (caps & 1) ? "CPU not affected" : "NOT mitigated (no XPTI)");
-	printk(LOG_INFO "  bounds check bypass (Spectre v1), L1TF, MDS, store bypass: %s\n", "NOT mitigated");
 }
 
 void cpu_late_init(void)
@@ -260,5 +214,5 @@ void cpu_late_init(void)
 	mce_init_cpu();
 	percpu_init();
 	cpu_detect_topology();
-	log_mitigations();
+	spec_patch();
 }

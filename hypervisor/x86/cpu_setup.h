@@ -32,5 +32,6 @@ void cpu_detect_topology(void);
 #define CR4_SMAP	(1ul << 21)
 #define EFER_SCE	(1ul << 0)
 #define EFER_NXE	(1ul << 11)
+#define EFER_AIBRSE	(1ul << 21)
 #define XEN_PAT		0x050100070406ul	/* WB WT UC- UC WC WP: what PV guests are told (xen/arch-x86 ABI) */
 #endif

@@ -20,7 +20,9 @@ struct cpu_info {
 	uint32_t cr4_guest;			/* of the guest's: TSD, as it is in CR4 now */
 	struct vcpu *current;
 	uint64_t percpu_offset;
-	uint64_t reserved;
+	uint32_t spec_guest;			/* IA32_SPEC_CTRL of the guest, where each crossing writes it (ALT_IBRS) */
+	uint16_t spec_host;			/* and the hypervisor's */
+	uint16_t verw_sel;			/* a data segment: VERW of it clears buffers (ALT_VERW) */
 	uint64_t scratch[4];			/* for entry code */
 };
 static inline struct cpu_info *cpu_info(void)

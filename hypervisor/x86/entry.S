@@ -8,6 +8,7 @@
  * stacks of their own: they can strike between SYSCALL and the loading of rsp, where rsp is still the guest's. A #DB from
  * ring 3 moves its frame to guest_regs; NMI and #MC return straight from their stacks with iret, which ends NMI blocking.
  */
+#include "x86/spec_asm.h"
 #define FRAME_CS	136
 #define FRAME_SIZE	168		/* r15 .. ss */
 #define STACK_LAST	0x7fff
@@ -60,6 +61,7 @@ exception_common:
 	SAVE_REGS
 	testb $3, FRAME_CS(%rsp)
 	jz 1f
+	SPEC_ENTRY
 	CLEAR_REGS
 	call trap_from_guest
 	jmp ret_to_guest
@@ -87,6 +89,7 @@ interrupt_common:
 	SAVE_REGS
 	testb $3, FRAME_CS(%rsp)
 	jz 1f
+	SPEC_ENTRY
 	CLEAR_REGS
 	call do_irq
 	jmp ret_to_guest
@@ -95,6 +98,7 @@ interrupt_common:
 
 soft_int_common:
 	SAVE_REGS
+	SPEC_ENTRY
 	CLEAR_REGS
 	call trap_soft_int
 	jmp ret_to_guest
@@ -127,6 +131,7 @@ debug_common:
 	rep movsq
 	mov %rax, %rsp
 	mov %rax, %rdi
+	SPEC_ENTRY
 	CLEAR_REGS
 	call trap_from_guest
 	jmp ret_to_guest

@@ -3,6 +3,7 @@
 #include "x86/mce.h"
 #include "x86/cpu.h"
 #include "x86/panic.h"
+#include "x86/spec_ctrl.h"
 #include "x86/traps.h"
 #include "lib/panic.h"
 
@@ -52,6 +53,7 @@ void mce_handler(struct cpu_user_regs *regs)
 {
 	static unsigned untold;
 	uint64_t status, addr;
+	uint32_t was = spec_nmi_enter();
 	unsigned n = nr_banks();
 
 	for (unsigned b = 0; b < n; b++) {
@@ -71,4 +73,5 @@ void mce_handler(struct cpu_user_regs *regs)
 		       smp_processor_id(), b, (unsigned long)status, (unsigned long)addr, untold);
 	}
 	wrmsr_safe(MSR_MCG_STATUS, 0);
+	spec_nmi_leave(was, guest_mode(regs));
 }

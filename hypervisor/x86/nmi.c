@@ -14,6 +14,7 @@
 #include "x86/io.h"
 #include "x86/page.h"
 #include "x86/panic.h"
+#include "x86/spec_ctrl.h"
 #include "x86/time.h"
 #include "x86/traps.h"
 #include "boot/boot.h"
@@ -105,7 +106,7 @@ static void stuck(struct cpu_user_regs *regs)
 void nmi_handler(struct cpu_user_regs *regs)
 {
 	uint64_t cr2 = read_cr2();
-	uint32_t reason = xchg(&this_cpu(nmi_reason), 0);
+	uint32_t was = spec_nmi_enter(), reason = xchg(&this_cpu(nmi_reason), 0);
 
 	this_cpu(nmis)++;
 	if (reason & NMI_STOP) {
@@ -121,6 +122,7 @@ void nmi_handler(struct cpu_user_regs *regs)
 	if (!reason && smp_processor_id() == 0)
 		platform_nmi(regs);
 	__asm__ volatile("mov %0, %%cr2" :: "r"(cr2));
+	spec_nmi_leave(was, guest_mode(regs));
 }
 
 unsigned nmi_count(unsigned cpu)

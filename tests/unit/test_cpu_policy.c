@@ -17,12 +17,14 @@
 #include "pv/cpu_features.h"
 #include "pv/cpu_policy.h"
 #include "x86/cpu.h"
+#include "x86/spec_ctrl.h"
 #include <xen/sysctl.h>
 
 #define NO_SUB XEN_CPUID_NO_SUBLEAF
 #define F(n) XEN_X86_FEATURE_##n
 
 struct cpu_features host_cpu;
+struct spec_plan spec = { .guest_bits = ~0u, .guest_ibpb = true };
 
 void *heap_zalloc(size_t size)
 {
@@ -83,7 +85,7 @@ static int end(void **unused)
 static const uint16_t never[] = {
 	F(VME), F(PSE), F(PSE36), F(PGE), F(MTRR), F(MONITOR), F(VMX), F(SMX), F(PCID), F(X2APIC), F(TSC_DEADLINE),
 	F(OSXSAVE), F(SVM), F(PAGE1GB), F(SMEP), F(SMAP), F(INVPCID), F(TSC_ADJUST), F(MPX), F(PROC_TRACE), F(UMIP),
-	F(PKU), F(OSPKE), F(CET_SS), F(CET_IBT), F(ENQCMD), F(IBRSB), F(STIBP), F(SSBD), F(ARCH_CAPS), F(XSAVES), F(IBRS),
+	F(PKU), F(OSPKE), F(CET_SS), F(CET_IBT), F(ENQCMD), F(ARCH_CAPS), F(XSAVES), F(IBRS),
 };
 
 static void assert_fit_for_pv(const struct cpu_policy *p)
@@ -108,6 +110,12 @@ static void test_defaults(void **unused)
 	assert_fit_for_pv(max);
 	assert_fit_for_pv(def);
 	assert_true(cpu_policy_has(def, F(AVX512F)));
+	assert_true(cpu_policy_has(def, F(IBRSB)) && cpu_policy_has(def, F(STIBP)) && cpu_policy_has(def, F(IBPB)));
+	spec.guest_bits = spec.guest_ibpb = false;	/* spec-ctrl=msr-sc=off */
+	cpu_policy_init();
+	assert_false(cpu_policy_has(max, F(IBRSB)) || cpu_policy_has(max, F(SSBD)) || cpu_policy_has(max, F(IBPB)));
+	spec.guest_bits = spec.guest_ibpb = true;
+	cpu_policy_init();
 	assert_true(cpu_policy_has(max, F(ITSC)));
 	assert_false(cpu_policy_has(def, F(ITSC)));
 	assert_ptr_equal(cpu_policy_of(&dom), def);

@@ -394,10 +394,36 @@ static void test_tree(void **state)
 	relinquish();
 }
 
+/* Entries that are not present, on a CPU that looks at them all the same. */
+static void test_l1tf(void **state)
+{
+	preempt_rate = 0;
+	pv_l1tf_init(true, true);
+	assert_int_equal(update(1 << PAGE_SHIFT, 5ul << PAGE_SHIFT | PTE_P | PTE_W), 0);	/* not a table yet: data */
+	assert_int_equal(update(1 << PAGE_SHIFT | 8, 6ul << PAGE_SHIFT), 0);
+	assert_int_equal(ext(MMUEXT_PIN_L1_TABLE, 1), -EINVAL);
+	assert_int_equal(update(1 << PAGE_SHIFT | 8, (~6ul << PAGE_SHIFT) & PTE_ADDR), 0);
+	assert_int_equal(ext(MMUEXT_PIN_L1_TABLE, 1), 0);
+	assert_int_equal(update(1 << PAGE_SHIFT | 8, 6ul << PAGE_SHIFT), -EINVAL);
+	assert_int_equal(update(1 << PAGE_SHIFT | 8, 0x18), -EINVAL);
+	assert_int_equal(update(1 << PAGE_SHIFT | 8, 0), 0);
+	assert_int_equal(update(1 << PAGE_SHIFT | 8, (uint64_t)FRAMES << PAGE_SHIFT), 0);
+	check_world();
+	pv_l1tf_init(false, true);
+	dom.is_hardware = true;
+	assert_int_equal(update(1 << PAGE_SHIFT | 8, 6ul << PAGE_SHIFT), 0);
+	dom.is_hardware = false;
+	pv_l1tf_init(false, false);
+	assert_int_equal(ext(MMUEXT_UNPIN_TABLE, 1), 0);
+	check_world();
+	relinquish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_tree, new_world),
+		cmocka_unit_test_setup(test_l1tf, new_world),
 		cmocka_unit_test_setup(test_random, new_world),
 		cmocka_unit_test_setup(test_random_preempted, new_world),
 	};
