@@ -31,6 +31,8 @@ bool mem_range_is_ram(paddr_t start, paddr_t end);	/* any frame of [start,end) i
 /* Mappings of the hypervisor's own: vmap area. flags: MAP_RW, MAP_UC ...; page tables are shared by all root tables. */
 void *vmap_frames(const mfn_t *mfns, unsigned nr, uint64_t flags);	/* NULL: no memory */
 void *vmap_range(paddr_t pa, size_t size, uint64_t flags);	/* device memory */
+/* 'pages' pages, a power of two and aligned to as many, zeroed, for good; the one of index 'hole' is not there. NULL: no memory */
+void *vmap_stack(unsigned pages, unsigned hole);
 void vunmap(void *va);
 /* The hypervisor's own root table (idle vCPUs, and CPUs between vCPUs) and the 16 entries that guests' roots copy. */
 mfn_t host_root_mfn(void);

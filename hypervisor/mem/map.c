@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "mem/ram.h"
 #include "x86/cpu.h"
+#include "x86/hooks.h"
 
 #define TABLE_FLAGS (PTE_P | PTE_W | PTE_A | PTE_D)
 #define LARGE_FRAMES 512ull
@@ -161,7 +162,8 @@ void map_finish(void)
 	map_image_part(__data_start, __data_end, MAP_RW);
 	map_image_part(__init_start, __init_text_end, MAP_RX);
 	map_image_part(__init_text_end, __init_end, MAP_RW);
-	map_image_part(__bss_start, __bss_end, MAP_RW);
+	map_image_part(__bss_start, boot_stack + STACK_GUARD_PAGE * PAGE_SIZE, MAP_RW);
+	map_image_part(boot_stack + (STACK_GUARD_PAGE + 1) * PAGE_SIZE, __bss_end, MAP_RW);
 	boot_l4[l4_index(IMAGE_VIRT_START)] = host_l4[l4_index(IMAGE_VIRT_START)];
 	early_over = true;
 	write_cr3(image_to_pa(host_l4));

@@ -33,6 +33,11 @@ static void *map_device(paddr_t pa, size_t size)
 	return vmap_range(pa, size, MAP_UC);
 }
 
+static void *map_stack(void)
+{
+	return vmap_stack(STACK_SIZE / PAGE_SIZE, STACK_GUARD_PAGE);
+}
+
 static uint64_t frames_mib(uint64_t frames) { return frames >> (20 - PAGE_SHIFT); }
 
 static void report(char key)
@@ -106,6 +111,7 @@ void mem_init(void)
 	x86_alloc_pages = heap_pages;
 	x86_free_pages = heap_pages_free;
 	x86_map_device = map_device;
+	x86_map_stack = map_stack;
 	keyhandler_register('m', report, "memory info");
 	printk(LOG_INFO "System RAM: %lu MiB, %u node%s\n", frames_mib(frames_total()), mem_nr_nodes(),
 	       mem_nr_nodes() > 1 ? "s" : "");

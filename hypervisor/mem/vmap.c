@@ -175,6 +175,26 @@ static void *map_run(const mfn_t *mfns, mfn_t first, unsigned long nr, uint64_t 
 	return page_va(s);
 }
 
+/* Boot CPU. What was mapped of a stack that cannot be had whole stays: no other CPU will start anyway. */
+void *vmap_stack(unsigned pages, unsigned hole)
+{
+	unsigned long s = reserve_run(2ul * pages);	/* in it lies one that is aligned; addresses are no loss */
+
+	if (s == VMAP_PAGES)
+		return NULL;
+	s = ROUNDUP(s, (unsigned long)pages);
+	for (unsigned i = 0; i < pages; i++) {
+		struct frame *f = i == hole ? NULL : frames_alloc(0, 0);
+
+		if (i == hole)
+			continue;
+		if (!f || !set_entry((uint64_t)page_va(s + i), pte_make(frame_mfn(f), MAP_RW)))
+			return NULL;
+		memset(page_va(s + i), 0, PAGE_SIZE);
+	}
+	return page_va(s);
+}
+
 void *vmap_frames(const mfn_t *mfns, unsigned nr, uint64_t flags)
 {
 	return map_run(mfns, INVALID_MFN, nr, flags);

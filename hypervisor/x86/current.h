@@ -12,6 +12,7 @@
 
 #define STACK_SHIFT	15
 #define STACK_SIZE	(1ul << STACK_SHIFT)
+#define STACK_GUARD_PAGE 4u		/* not mapped; below it the stacks of their own (x86/desc.h), above it the CPU's */
 
 struct vcpu;
 struct cpu_info {

@@ -10,6 +10,7 @@
 
 /* Pages of the stack area that are stacks of their own, from the lowest. */
 enum { IST_PAGE_DF, IST_PAGE_MC, IST_PAGE_NMI, IST_PAGE_DB, IST_PAGES };
+BUILD_ASSERT(IST_PAGES == STACK_GUARD_PAGE);
 
 /*
  * Fills CPU's GDT page and TSS: stack is the base of its STACK_SIZE bytes, gdt a zeroed page (NULL: the boot CPU's static

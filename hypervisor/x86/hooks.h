@@ -9,13 +9,16 @@
 /* mem/ sets these at the end of mem_init. */
 extern void *(*x86_alloc_pages)(unsigned order);	/* zeroed, direct-mapped, aligned to its size; NULL: no memory */
 extern void (*x86_free_pages)(void *va, unsigned order);
+/* A stack: STACK_SIZE bytes, aligned to it, zeroed, but for the page STACK_GUARD_PAGE, which is not mapped. NULL: no memory. */
+extern void *(*x86_map_stack)(void);
 extern void *(*x86_map_device)(paddr_t pa, size_t size);	/* uncached mapping that stays; NULL: no memory */
 
 /*
  * mem/ keeps the first MiB of RAM out of the allocator: the start-up code of the other CPUs lies in a page of it.
  *
  * boot/ provides the boot CPU's stack: STACK_SIZE bytes, aligned to STACK_SIZE, zeroed, so that cpu_info() (current.h) is
- * CPU 0's. The lowest 16 KiB hold the #DF, #MC, NMI and #DB stacks (a page each, in this order), the rest is the stack.
+ * CPU 0's. The lowest 16 KiB hold the #DF, #MC, NMI and #DB stacks (a page each, in this order), then comes the guard page,
+ * which mem/ does not map, and the rest is the stack.
  */
 extern char boot_stack[];
 

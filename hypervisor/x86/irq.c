@@ -549,8 +549,9 @@ static void check_stack(const struct cpu_user_regs *regs)
 {
 	uint64_t room = regs->rsp - ((uint64_t)cpu_info() & ~(STACK_SIZE - 1));
 
-	if (unlikely(room < IST_PAGES * PAGE_SIZE + STACK_RESERVE))
-		panic("CPU%u: stack nearly used up: %ld bytes left", smp_processor_id(), (long)(room - IST_PAGES * PAGE_SIZE));
+	if (unlikely(room < (STACK_GUARD_PAGE + 1) * PAGE_SIZE + STACK_RESERVE))
+		panic("CPU%u: stack nearly used up: %ld bytes left", smp_processor_id(),
+		      (long)(room - (STACK_GUARD_PAGE + 1) * PAGE_SIZE));
 }
 
 /* All vectors from 32 on but 0x80; called by entry.S with interrupts off. */

@@ -6,6 +6,7 @@
 #include "x86/nmi.h"
 #include "x86/panic.h"
 #include "x86/traps.h"
+#include "lib/panic.h"
 
 static struct { void (*fn)(char key); const char *desc; } handlers[128];
 
@@ -63,6 +64,29 @@ static void make_panic(char key)
 	panic("'%c' pressed -> crashing the machine", key);
 }
 
+static unsigned overflow(unsigned n)
+{
+	volatile unsigned room[64];
+
+	room[n % 64] = n;
+	return n ? overflow(n + 1) + room[n % 64] : 0;
+}
+
+static void overflow_here(void *n) { *(unsigned *)n = overflow(*(unsigned *)n); }
+
+/* Shows that the guard page and the double fault's stack do what they are for. */
+static void overflow_stack(char key)
+{
+	unsigned last = 0, c, n = 1;
+	cpumask_t m = { { 0 } };
+
+	for_each_cpu(c, &cpu_online_map)
+		last = c;
+	cpumask_set_cpu(last, &m);
+	printk("'%c' pressed -> overflowing the stack of CPU%u\n", key, last);
+	on_selected_cpus(&m, overflow_here, &n, true);
+}
+
 static void show_ring(char key)
 {
 	printk("'%c' pressed -> showing the messages kept\n", key);
@@ -76,5 +100,7 @@ void keyhandler_init(void)
 	keyhandler_register('R', reboot, "reboot machine");
 	keyhandler_register('C', make_panic, "trigger a crash");
 	keyhandler_register('w', show_ring, "synchronously dump console ring buffer (dmesg)");
+	if (anel_debug)
+		keyhandler_register('O', overflow_stack, "overflow the stack of the last CPU (debug builds)");
 	keyhandler_register('*', run_all, "print all diagnostics");
 }

@@ -63,6 +63,8 @@ void show_call_trace(uint64_t rsp, uint64_t rip)
 		printk("   [<%016lx>] R %pS\n", rip, (void *)rip);
 	if (rsp < ANEL_VIRT_START || rsp >= ANEL_VIRT_END)
 		return;
+	if (((rsp & (STACK_SIZE - 1)) >> PAGE_SHIFT) == STACK_GUARD_PAGE)
+		rsp = (rsp | (PAGE_SIZE - 1)) + 1;	/* an overflow: the guard page cannot be read */
 	for (rsp = ROUNDUP(rsp, 8ul); rsp < top && shown < TRACE_MAX; rsp += 8) {
 		uint64_t a = *(const uint64_t *)rsp;
 

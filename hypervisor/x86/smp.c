@@ -21,7 +21,6 @@
 #include "lib/string.h"
 
 #define PERCPU_MAX	0x10000u
-#define STACK_ORDER	(STACK_SHIFT - PAGE_SHIFT)
 #define AP_TIMEOUT_NS	10000000000l	/* emulated and overcommitted machines need seconds */
 
 struct trampoline_args { uint64_t root, stack, entry; uint32_t boot_root, clear_xd; };
@@ -37,6 +36,7 @@ void (*cpu_idle_entry)(void);
 void *(*x86_alloc_pages)(unsigned order);
 void (*x86_free_pages)(void *va, unsigned order);
 void *(*x86_map_device)(paddr_t pa, size_t size);
+void *(*x86_map_stack)(void);
 
 static char percpu_template[PERCPU_MAX];
 static char *stack_base[NR_CPUS];
@@ -155,13 +155,11 @@ static struct trampoline_args *prepare_trampoline(paddr_t page)
 
 static bool prepare_cpu(unsigned cpu)
 {
-	char *stack = x86_alloc_pages(STACK_ORDER);
 	uint64_t *gdt = x86_alloc_pages(0);
+	char *stack = gdt ? x86_map_stack() : NULL;
 	struct cpu_info *info;
 
-	if (!stack || !gdt) {
-		if (stack)
-			x86_free_pages(stack, STACK_ORDER);
+	if (!stack) {
 		if (gdt)
 			x86_free_pages(gdt, 0);
 		return false;

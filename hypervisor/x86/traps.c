@@ -103,9 +103,10 @@ void trap_from_host(struct cpu_user_regs *regs)
 void double_fault(struct cpu_user_regs *regs);
 void double_fault(struct cpu_user_regs *regs)
 {
-	uint64_t base = (uint64_t)cpu_info() & ~(STACK_SIZE - 1);
+	uint64_t guard = ((uint64_t)cpu_info() & ~(STACK_SIZE - 1)) + STACK_GUARD_PAGE * PAGE_SIZE;
 
-	if (regs->rsp < base + (IST_PAGES + 1) * PAGE_SIZE && regs->rsp > base - STACK_SIZE)
+	/* The push of a call or of an exception's frame that did not fit: CR2 is where. */
+	if (read_cr2() - guard < PAGE_SIZE || regs->rsp - guard <= PAGE_SIZE)
 		panic_at(regs, "Double fault: stack overflow of CPU%u (rsp %lx)", smp_processor_id(), (unsigned long)regs->rsp);
 	panic_at(regs, "Double fault on CPU%u, cr2 %lx", smp_processor_id(), (unsigned long)read_cr2());
 }

@@ -61,6 +61,18 @@ def test_panic(boot):
     assert m.wait_exit(90) == 0
 
 
+@pytest.mark.anel
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_stack_overflow(boot, cpus):
+    """A stack that overflows meets its guard page: a double fault on a stack of its own says so. On the boot CPU, and another."""
+    m = boot(smp=cpus)
+    m.type("\x01\x01\x01O")
+    m.wait_log(r"Double fault: stack overflow of CPU%d" % (cpus - 1), 60)
+    m.wait_log(r"Call Trace", 60)
+    m.wait_log(r"overflow\+0x[0-9a-f]+/0x[0-9a-f]+", 60)
+    assert m.wait_exit(90) == 0
+
+
 def test_hypervisor_watchdog_for_dom0(boot):
     """SCHEDOP_watchdog: a dom0 that stops feeding it is rebooted."""
     m = boot()
