@@ -138,13 +138,13 @@ static void pv_vcpu_reset(struct vcpu *v)
 static void pv_leave(struct vcpu *v)
 {
 	struct pv_vcpu *pv = v->pv;
-	uint64_t gs = rdmsr(MSR_GS_BASE), other = rdmsr(MSR_KERNEL_GS_BASE);
+	uint64_t gs = read_gs_base(), other = rdmsr(MSR_KERNEL_GS_BASE);
 
 	save_selector(&v->regs, ds);
 	save_selector(&v->regs, es);
 	save_selector(&v->regs, fs);
 	save_selector(&v->regs, gs);
-	pv->fs_base = rdmsr(MSR_FS_BASE);
+	pv->fs_base = read_fs_base();
 	pv->gs_base_kernel = pv->kernel_mode ? gs : other;
 	pv->gs_base_user = pv->kernel_mode ? other : gs;
 	if (pv->dr_loaded) {
@@ -203,8 +203,8 @@ static void pv_enter(struct vcpu *v)
 	cpu_set_gdt(pv_gdt_virt(v), (FIRST_RESERVED_GDT_PAGE + 1) * PAGE_SIZE - 1);
 	cpu_load_ldt(pv_ldt_virt(v), pv->ldt_ents);
 	load_selectors(v);
-	wrmsr(MSR_FS_BASE, pv->fs_base);
-	wrmsr(MSR_GS_BASE, pv->kernel_mode ? pv->gs_base_kernel : pv->gs_base_user);
+	write_fs_base(pv->fs_base);
+	write_gs_base(pv->kernel_mode ? pv->gs_base_kernel : pv->gs_base_user);
 	wrmsr(MSR_KERNEL_GS_BASE, pv->kernel_mode ? pv->gs_base_user : pv->gs_base_kernel);
 	if (host_cpu.rdtscp)
 		wrmsr(MSR_TSC_AUX, pv->tsc_aux);

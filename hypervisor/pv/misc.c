@@ -53,7 +53,7 @@ long hc_set_segment_base(struct hypercall *h)
 	case SEGBASE_FS:
 		if (!canonical(base))
 			return -EINVAL;
-		wrmsr(MSR_FS_BASE, base);
+		write_fs_base(base);
 		return 0;
 	case SEGBASE_GS_USER:
 		if (!canonical(base))
@@ -63,7 +63,7 @@ long hc_set_segment_base(struct hypercall *h)
 	case SEGBASE_GS_KERNEL:
 		if (!canonical(base))
 			return -EINVAL;
-		wrmsr(MSR_GS_BASE, base);
+		write_gs_base(base);
 		return 0;
 	case SEGBASE_GS_USER_SEL:
 		return load_user_gs_selector(base);

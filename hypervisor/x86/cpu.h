@@ -5,6 +5,7 @@
 #include "x86/current.h"
 #include "x86/reboot.h"
 #include "x86/tlb.h"
+#include "x86/traps.h"
 #include "x86/xstate.h"
 struct cpuid_leaf { uint32_t a, b, c, d; };
 static inline struct cpuid_leaf cpuid(uint32_t leaf, uint32_t sub)
@@ -46,6 +47,39 @@ void smp_send_event_check_mask(const cpumask_t *mask);
  */
 void flush_tlb_mask(const cpumask_t *mask, unsigned flags);
 void flush_tlb_one_mask(const cpumask_t *mask, uint64_t va);
+/* Bases of FS and GS of the mode in force: by instruction where the CPU has FSGSBASE (CR4 has it on), else by MSR. */
+static inline uint64_t read_fs_base(void)
+{
+	uint64_t v;
+
+	if (!host_cpu.fsgsbase)
+		return rdmsr(MSR_FS_BASE);
+	__asm__ volatile("rdfsbase %0" : "=r"(v));
+	return v;
+}
+static inline uint64_t read_gs_base(void)
+{
+	uint64_t v;
+
+	if (!host_cpu.fsgsbase)
+		return rdmsr(MSR_GS_BASE);
+	__asm__ volatile("rdgsbase %0" : "=r"(v));
+	return v;
+}
+static inline void write_fs_base(uint64_t v)
+{
+	if (host_cpu.fsgsbase)
+		__asm__ volatile("wrfsbase %0" :: "r"(v));
+	else
+		wrmsr(MSR_FS_BASE, v);
+}
+static inline void write_gs_base(uint64_t v)
+{
+	if (host_cpu.fsgsbase)
+		__asm__ volatile("wrgsbase %0" :: "r"(v));
+	else
+		wrmsr(MSR_GS_BASE, v);
+}
 /* User-access windows for SMAP: no-ops where the CPU has none. */
 extern bool smap_on;
 static inline void stac(void) { if (smap_on) __asm__ volatile(".byte 0x0f,0x01,0xcb" ::: "memory"); }
