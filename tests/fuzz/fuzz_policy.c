@@ -9,12 +9,14 @@
 #include "lib/errno.h"
 #include "pv/cpu_policy.h"
 #include "x86/cpu.h"
+#include "x86/spec_ctrl.h"
 #include <xen/sysctl.h>
 
 #define F(n) XEN_X86_FEATURE_##n
 #define LEAVES 40u
 
 struct cpu_features host_cpu;
+struct spec_plan spec;
 static uint64_t cpu_seed;
 
 void *heap_zalloc(size_t size) { return calloc(1, size); }
@@ -68,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cpu_seed = take(&in, 4);
 	host_cpu = (struct cpu_features){ .xsave = cpu_seed & 1, .amd = cpu_seed >> 1 & 1, .max_leaf = 0x16,
 		.max_ext_leaf = 0x80000022, .xcr0 = cpu_seed & 1 ? take(&in, 2) | 3 : 0, .xstate_size = 576 + take(&in, 2) };
+	spec = (struct spec_plan){ .guest_bits = cpu_seed >> 2 & 7, .guest_ibpb = cpu_seed >> 5 & 1 };
 	cpu_policy_init();
 	while (in.left) {
 		unsigned n = 1 + pick(&in, LEAVES);

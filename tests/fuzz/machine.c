@@ -31,6 +31,7 @@
 #include "x86/iommu/iommu.h"
 #include "x86/irq.h"
 #include "x86/mmio_ro.h"
+#include "x86/spec_ctrl.h"
 #include "x86/time.h"
 #include "x86/tlb.h"
 #include <xen/domctl.h>
@@ -138,6 +139,10 @@ void time_get_scale(struct time_scale *out) { memset(out, 0, sizeof(*out)); }
 uint64_t wallclock_get(s_time_t *at) { *at = 0; return 0; }
 void wallclock_set(uint64_t sec, uint32_t nsec, s_time_t system_time) { }
 void apic_timer_program(s_time_t deadline) { }
+struct spec_plan spec = { .thunk = THUNK_JMP };
+void spec_write_guest(uint32_t value) { }
+void spec_forget_branches(uint32_t domid) { }
+void __x86_indirect_thunk_rax(void) { }	/* where a vCPU would be entered */
 void cpu_load_root(uint64_t cr3) { }
 void cpu_replace_root(uint64_t cr3) { }
 void tlb_drop_tag(uint64_t cr3) { }
