@@ -5,6 +5,7 @@
  * be wrong: a frame handed out twice, a frame with another's contents, a limit not kept, memory that gets lost, pieces that
  * never become whole again. The machine has holes, a low node, a high node, and a section that only a larger host can open.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -190,7 +191,7 @@ static void try_one(unsigned k)
 	held[k].order = order;
 }
 
-static void random_use(void **state)
+static void churn(void)
 {
 	for (int i = 0; i < 60000; i++) {
 		unsigned k = rand() % HELD;
@@ -208,10 +209,46 @@ static void random_use(void **state)
 			drop_all();
 	}
 	assert_true(flushes);
+}
+
+static void random_use(void **state)
+{
+	churn();
 	/* Opening may have cost a page table less than was reckoned, never more. */
 	assert_true(frames_free_count(NODE_ANY) + held_frames() >= first_free);
 	assert_true(frames_free_count(NODE_ANY) + held_frames() <= first_free + 8);
 	drop_all();
+}
+
+/* Frames taken out of the middle of blocks are handed out no more until they come back; those in use stay. */
+static void offline(void **state)
+{
+	static uint64_t gone[2000];
+	uint64_t free = frames_free_count(NODE_ANY);
+	struct frame *mine = frames_alloc(3, ALLOC_NO_SCRUB);
+	unsigned n = 0;
+
+	take(mine, 3, false);
+	assert_int_equal(frame_offline(frame_mfn(mine + 5)), -EBUSY);
+	assert_int_equal(frame_online(frame_mfn(mine + 5)), -EINVAL);
+	for (uint64_t m = 0; m < MFNS && n < ARRAY_SIZE(gone); m += 1 + rand() % 40) {
+		if (!mfn_valid(MFN(m)) || (host_frames[m].count & FRAME_IO) || frame_offline(MFN(m)))
+			continue;
+		assert_false(test_and_set_bit(m, out));
+		gone[n++] = m;
+	}
+	assert_true(n > 500);
+	assert_in_range(frames_free_count(NODE_ANY), free - 8 - n - 8, free - 8 - n);
+	churn();
+	drop_all();
+	for (unsigned i = 0; i < n; i++) {
+		assert_int_equal(frame_offline(MFN(gone[i])), -EBUSY);
+		assert_true(test_and_clear_bit(gone[i], out));
+		assert_int_equal(frame_online(MFN(gone[i])), 0);
+		assert_int_equal(frame_online(MFN(gone[i])), -EINVAL);
+	}
+	give(mine, 3);
+	assert_true(frames_free_count(NODE_ANY) >= free);
 }
 
 static void closed_is_counted(void **state)
@@ -334,7 +371,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(closed_is_counted), cmocka_unit_test(large_blocks), cmocka_unit_test(random_use),
-		cmocka_unit_test(all_of_it), cmocka_unit_test(heap_objects), cmocka_unit_test(references),
+		cmocka_unit_test(offline), cmocka_unit_test(all_of_it), cmocka_unit_test(heap_objects), cmocka_unit_test(references),
 	};
 
 	return cmocka_run_group_tests(tests, machine, NULL);
