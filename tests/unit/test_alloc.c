@@ -371,7 +371,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(closed_is_counted), cmocka_unit_test(large_blocks), cmocka_unit_test(random_use),
-		cmocka_unit_test(offline), cmocka_unit_test(all_of_it), cmocka_unit_test(heap_objects), cmocka_unit_test(references),
+		cmocka_unit_test(offline), cmocka_unit_test(all_of_it),
+		cmocka_unit_test(heap_objects), cmocka_unit_test(references),
 	};
 
 	return cmocka_run_group_tests(tests, machine, NULL);
