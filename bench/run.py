@@ -26,10 +26,7 @@ from rows import ROWS       # noqa: E402
 OUT = os.path.join(TOP, "build/bench")
 KERNELS = {"xen": os.path.join(TOP, "build/images/peer-xen"), "anel": os.path.join(TOP, "build/release/hypervisor/anel")}
 MEMORY_GIB = 3
-BASE = "-DVIRT_BASE=0xffffffff80000000"
 FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-std=gnu17"]
-GUEST_FLAGS = ["-ffreestanding", "-fno-pic", "-mcmodel=kernel", "-mno-red-zone", "-mgeneral-regs-only", "-fno-stack-protector",
-               "-fcf-protection=none", "-D__XEN_INTERFACE_VERSION__=0x00040e00", BASE]
 
 
 def newer(target, sources):
@@ -44,27 +41,16 @@ def run_tool(*command):
     subprocess.run(command, check=True)
 
 
-def compile_guest(target, files):
-    script = os.path.join(OUT, "kernel.lds")
-    objects = [os.path.join(OUT, os.path.basename(f) + ".o") for f in files if f.endswith((".c", ".S"))]
-    for source, o in zip((f for f in files if f.endswith((".c", ".S"))), objects):
-        run_tool("gcc", *FLAGS, *GUEST_FLAGS, "-c", source, "-o", o)
-    run_tool("gcc", "-E", "-P", "-x", "c", BASE, os.path.join(HERE, "kernel/kernel.lds"), "-o", script)
-    run_tool("ld", "-nostdlib", "-static", "-z", "max-page-size=4096", "--no-warn-rwx-segments", "--build-id=none", "-T", script,
-             *objects, "-o", target)
-
-
 def compile_all():
-    """The plugin; and the disk with the programs and the tiny guest: a tar archive."""
+    """The plugin; and the disk with the programs: a tar archive."""
     os.makedirs(OUT, exist_ok=True)
-    programs, kernel = os.path.join(OUT, "anel-bench"), os.path.join(OUT, "anel-bench-guest")
+    programs = os.path.join(OUT, "anel-bench")
     disk, plugin = os.path.join(OUT, "anel-bench.tar"), os.path.join(OUT, "count.so")
-    if not newer(disk, sources("programs") + sources("kernel")):
+    if not newer(disk, sources("programs")):
         run_tool("gcc", *FLAGS, "-static", "-D__XEN_TOOLS__", "-D__XEN_INTERFACE_VERSION__=0x00040f00", "-o", programs,
                  *(p for p in sources("programs") if p.endswith((".c", ".S"))))
-        compile_guest(kernel, sources("kernel"))
         with tarfile.open(disk, "w") as t:
-            for path in (programs, kernel, os.path.join(HERE, "programs/compile.sh")):
+            for path in (programs, os.path.join(HERE, "programs/compile.sh")):
                 t.add(path, os.path.basename(path))
     if not newer(plugin, sources("plugin")):
         run_tool("gcc", *FLAGS, "-shared", "-fPIC", "-fvisibility=hidden", "-o", plugin, *sources("plugin"))

@@ -197,29 +197,5 @@ def net(run):
     b.destroy()
 
 
-def busy(run):
-    """Eight guests that compute, on two CPUs, beside dom0."""
-    if run.counts:
-        return
-    tiny = [guests.Guest(run.host, "busy%d" % i, memory=8, kernel=False,
-                         options=['kernel="/run/bench/anel-bench-guest"', 'extra="spin"']) for i in range(8)]
-    for g in tiny:
-        g.create(ready=None, flags="-p")
-    ids = [str(g.domid()) for g in tiny]
-    run.host.run("%s unpause %s; sleep 3" % (BENCH, " ".join(ids)))
-    before = run.domains()["domains"]
-    for _ in range(3):
-        run.dom0("timer busy 100", {"busy": "busy: timer of dom0"})
-    run.host.run("sleep 6")
-    after = run.domains()["domains"]
-    got = [after[i]["cpu_ns"] - before[i]["cpu_ns"] for i in ids]
-    run.add("busy: least to most CPU of 8", min(got) / max(got))
-    for g in tiny:
-        turns = json.loads(re.search(r"{.*}", g.wait_console(r'"lost_us".*}')).group(0))
-        run.add("busy: turn awaited, median", turns["median_us"] / 1e3)
-        run.add("busy: turn awaited, 99 of 100", turns["p99_us"] / 1e3)
-        g.destroy()
-
-
 ALL = (("boot", boot), ("memory", memory), ("process", process), ("compile", compile_), ("xen", xen), ("timer", timer),
-       ("create", create), ("guest", guest), ("disk", disk), ("net", net), ("busy", busy))
+       ("create", create), ("guest", guest), ("disk", disk), ("net", net))

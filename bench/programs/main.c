@@ -18,7 +18,6 @@ static const struct {
 	{ "hypercall", "REPEAT: a null hypercall through privcmd, and the ioctl without it", cmd_hypercall },
 	{ "event", "REPEAT: event round trips between two processes, on one vCPU and on two", cmd_event },
 	{ "domains", "free pages; pages and CPU time of each domain", cmd_domains },
-	{ "unpause", "ID...: domains, at once", cmd_unpause },
 	{ "timer", "ROW COUNT: how late a sleep of 2 ms ends", cmd_timer },
 	{ "disk", "DEVICE REPEAT: 4k at depth 1 and 16, 1M sequential", cmd_disk },
 	{ "serve", "answers to, from and ping of others", cmd_net_serve },
@@ -27,7 +26,6 @@ static const struct {
 	{ "ping", "ADDRESS COUNT REPEAT: UDP there and back", cmd_net_ping },
 	{ "run", "ROW SECTION COMMAND...: a command as one operation", cmd_run },
 	{ "create", "SECTION LOG TEXT COMMAND...: a command, and when TEXT came into the file LOG", cmd_create },
-	{ "crowd", "HAVE WANT: makes tiny domains until there are WANT", cmd_crowd },
 	{ "mark", "SECTION: ends a section that has no beginning", cmd_mark },
 	{ "true", "nothing", NULL },
 };

@@ -169,18 +169,3 @@ int cmd_domains(int argc, char **argv)
 	printf("}}\n");
 	return 0;
 }
-
-int cmd_unpause(int argc, char **argv)
-{
-	int fd = open_or_fail("/dev/xen/privcmd");
-	xen_domctl_t *d = shared_page();
-
-	for (int i = 1; i < argc; i++) {
-		d->cmd = XEN_DOMCTL_unpausedomain;
-		d->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-		d->domain = atoi(argv[i]);
-		if (hypercall(fd, __HYPERVISOR_domctl, (unsigned long)d, 0))
-			fail("domain %s cannot be unpaused", argv[i]);
-	}
-	return 0;
-}
