@@ -28,9 +28,11 @@
 #include "x86/acpi.h"
 #include "x86/console.h"
 #include "x86/cpu.h"
+#include "x86/efi.h"
 #include "x86/iommu/iommu.h"
 #include "x86/irq.h"
 #include "x86/mmio_ro.h"
+#include "x86/smp.h"
 #include "x86/spec_ctrl.h"
 #include "x86/time.h"
 #include "x86/tlb.h"
@@ -40,6 +42,9 @@
 #define CHECK_EVERY 16u		/* hypercalls */
 #define AGAIN_MAX 200u
 #define LOW_FRAMES 16u		/* nobody's: frame 0 and its neighbours */
+
+/* Symbols of the linker script, of pv/entry.S and of what is called without a header here */
+extern char __build_id[], __build_id_end[];
 
 unsigned char host_ram[HOST_FRAMES][PAGE_SIZE] __attribute__((aligned(4096)));
 struct frame host_frames[SECTION_FRAMES];
@@ -239,7 +244,29 @@ void iommu_frame_gone(struct iommu_space *s, mfn_t m) { }
 int iommu_foreign_add(struct iommu_space *s, mfn_t m, bool write) { return 0; }
 bool iommu_foreign_del(struct iommu_space *s, mfn_t m, bool write) { return false; }
 void iommu_flush(struct iommu_space *s) { }
+bool iommu_active;
+void iommu_devices_quarantine(domid_t owner, struct iommu_space *s) { }
+void iommu_space_free(struct iommu_space *s) { }
+struct iommu_space *iommu_space_new(domid_t owner, bool passthrough) { return NULL; }
+int iommu_add_regions_of(struct iommu_space *s, uint16_t seg, uint16_t bdf) { return 0; }
+int iommu_device_found(uint16_t seg, uint16_t bdf) { return 0; }
+void iommu_device_lost(uint16_t seg, uint16_t bdf) { }
+int iommu_device_owner(uint16_t seg, uint16_t bdf, domid_t *owner) { return -ENODEV; }
+int iommu_device_assign(uint16_t seg, uint16_t bdf, domid_t from, domid_t to, struct iommu_space *s) { return -ENODEV; }
+unsigned iommu_device_group(uint16_t seg, uint16_t bdf, uint16_t *out, unsigned max) { return 0; }
+bool iommu_device_has_region(uint16_t seg, uint16_t bdf) { return false; }
 bool mmio_is_readonly(mfn_t m) { return false; }
+void (*x86_cpu_guest_setup)(unsigned cpu);
+unsigned nr_cpus_possible = 1;
+bool efi_runtime;
+uint32_t efi_runtime_revision;
+char __build_id[1], __build_id_end[1];
+void machine_lacks(const char *name);
+void machine_lacks(const char *name) { panic("this machine has no %s", name); }
+int irq_leave_cpu(unsigned cpu) { return -EBUSY; }
+void irq_left_cpu(unsigned cpu) { }
+int smp_start_cpu(unsigned cpu) { return -EIO; }
+void time_scale_of(uint64_t hz, uint32_t *mul, int8_t *shift) { *mul = 1u << 31; *shift = 1; }
 bool quirk_smap_ring3(void) { return false; }
 void ret_to_guest(void) { abort(); }
 extern char pv_syscall_stubs[], pv_syscall_common[], pv_syscall32_common[], pv_sysenter_entry[];
