@@ -116,6 +116,7 @@ def main(args):
         stage("guest kernels as dom0", guests, sums)
         stage("guest kernels as domU", lambda s: guests(s, "--domu"), sums)
         if FULL:
+            stage("analyzers", lambda s: tool(s, "tools/analyze.py"), sums)
             stage("guest kernels as dom0, undefined behaviour and self-checks", lambda s: guests(s, *STRICT), sums)
             stage("guest kernels as domU, undefined behaviour and self-checks", lambda s: guests(s, "--domu", *STRICT), sums)
             stage("guests' fuzzer", storm, sums)
