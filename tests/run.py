@@ -91,13 +91,14 @@ def fuzzers(sums):
     tool(sums, "tests/fuzz/run.py", "--seconds", "3600" if FULL else "10")
 
 
-def system(sums, args):
-    report = os.path.join(OUT, "system-tests.xml")
+def pytest(sums, report, *args):
+    """Runs pytest and adds what its report says."""
+    report = os.path.join(OUT, report)
     if os.path.exists(report):
         os.unlink(report)
     env = dict(os.environ, ANEL_LOGS=os.path.join(OUT, "test-logs"), PYTHONDONTWRITEBYTECODE="1")
     subprocess.run([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short", "--durations=10",
-                    "--junitxml", report] + (args or ["tests/system"]), cwd=TOP, env=env)
+                    "--junitxml", report, *args], cwd=TOP, env=env)
     if not os.path.exists(report):
         sums.add(failed=1)
         return
@@ -107,11 +108,19 @@ def system(sums, args):
         sums.add(max(0, n["tests"] - bad - n["skipped"]), bad, n["skipped"])
 
 
+def store(sums):
+    pytest(sums, "store-tests.xml", "tests/store")
+
+
+def system(sums, args):
+    pytest(sums, "system-tests.xml", *(args or ["tests/system"]))
+
 def main(args):
     sums = Sums()
     if not args and not PEER:
         stage("layers and ceilings", checks, sums)
         stage("unit tests", unit, sums)
+        stage("the store's daemon", store, sums)
         stage("fuzzers", fuzzers, sums)
         stage("guest kernels as dom0", guests, sums)
         stage("guest kernels as domU", lambda s: guests(s, "--domu"), sums)

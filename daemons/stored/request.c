@@ -124,7 +124,6 @@ static int req_unwatch(struct request *r)
 static int req_reset_watches(struct request *r)
 {
 	conn_forget(r->store, r->conn);
-	r->conn->transactions = 0;
 	return request_ok(r);
 }
 

@@ -79,6 +79,7 @@ void conn_forget(struct store *s, struct conn *c)
 		watch_remove(s, list_first(&c->watch_list, struct watch, of_conn));
 	while (!list_empty(&c->tx_list))
 		tx_free(list_first(&c->tx_list, struct tx, of_conn));
+	c->transactions = 0;
 }
 
 void conn_free(struct store *s, struct conn *c)

@@ -274,6 +274,8 @@ static void test_bad_snapshots(void **state)
 	OK(ask(&s, 0, XS_WATCH, 0, 2, "/a", "t"));
 	SAYS(ask(&s, 0, XS_TRANSACTION_START, 0, 1, ""), "1");
 	OK(write_node(&s, 0, 1, "/a/c", "2"));
+	SAYS(ask(&s, 1, XS_TRANSACTION_START, 0, 1, ""), "1");
+	other(&s, REC_BROKEN, 1, 0, 0);
 	bytes = snapshot_write(&s, &size);
 	for (size_t cut = 0; cut < size; cut += 7) {
 		char *part = malloc(cut + 1);

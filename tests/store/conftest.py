@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The store's daemon on this machine, with Xen's libraries replaced by files."""
+import os
+import subprocess
+import tempfile
+
+import pytest
+
+from client import Client, Guest, SocketClient, notify, strings
+from keeper import Keeper
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(TOP, "build")
+DAEMON = os.path.join(BUILD, "daemons/stored/anel-stored")
+FAKEXEN = os.path.join(BUILD, "tests/store/libfakexen.so")
+
+
+class Store:
+    """A daemon and its world."""
+
+    def __init__(self, folder, extra=()):
+        self.folder, self.clients = folder, []
+        self.fake, self.socket = folder + "/xen", folder + "/socket"
+        os.mkdir(self.fake)
+        for name, text in (("dom0", "\0" * 4096), ("port", "1\n")):
+            with open("%s/%s" % (self.fake, name), "w") as f:
+                f.write(text)
+        self.log = folder + "/log"
+        self.keeper = Keeper([DAEMON, "--state", folder + "/state", "--socket", self.socket, *extra], folder,
+                             {"FAKEXEN": self.fake, "LD_PRELOAD": FAKEXEN}, log=self.log)
+        self.keeper.wait_ready()
+
+    def client(self):
+        c = SocketClient(self.socket)
+        self.clients.append(c)
+        return c
+
+    def guest(self, domid, introduce=True):
+        g = Guest(self.fake, domid)
+        self.clients.append(g)
+        if introduce:
+            c = self.client()
+            c.ask("INTRODUCE", strings(str(domid), "1", "2"))
+            home = "/local/domain/%d" % domid
+            c.ask("MKDIR", strings(home))
+            c.ask("SET_PERMS", strings(home, "n%d" % domid))
+        return g
+
+    def domain_dies(self, domid):
+        os.unlink("%s/dom%d" % (self.fake, domid))
+        notify(self.fake, 0xffff)
+
+    def check(self):
+        assert self.client().ask("CONTROL", strings("check")) == b"OK\0"
+
+    def close(self):
+        for c in self.clients:
+            c.close()
+        self.keeper.stop()
+        with open(self.log, errors="replace") as f:
+            print("end of the daemon's log:\n" + f.read()[-2000:])
+
+
+@pytest.fixture(scope="session")
+def built():
+    subprocess.run(["ninja", "-C", BUILD, "--quiet", "daemons/stored/anel-stored", "tests/store/libfakexen.so"], check=True)
+
+
+@pytest.fixture
+def store(built):
+    with tempfile.TemporaryDirectory(prefix="anel-store-", dir="/dev/shm") as folder:
+        s = Store(folder)
+        yield s
+        s.close()

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What systemd does for a daemon with a descriptor store: starts it, keeps descriptors, starts it again when it dies."""
+import array
+import os
+import signal
+import socket
+import threading
+import time
+
+FIRST = 3
+
+
+class Keeper:
+    def __init__(self, command, folder, env=(), restart=True, log=None):
+        self.command, self.restart = command, restart
+        self.fds, self.ready, self.starts, self.stopping = {}, threading.Event(), 0, False
+        self.lock = threading.Lock()
+        self.notify_path = os.path.join(folder, "notify")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.socket.bind(self.notify_path)
+        self.env = dict(os.environ, NOTIFY_SOCKET=self.notify_path, **dict(env))
+        self.log = open(log or os.devnull, "ab")
+        self.pid = self._start()
+        threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _take_notices(self, flags=0):
+        while True:
+            try:
+                # socket.recv_fds() forgets the flags.
+                data, more, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(64), flags)
+            except OSError:
+                return
+            fds = [fd for _, kind, raw in more if kind == socket.SCM_RIGHTS for fd in array.array("i", raw)]
+            words = dict(line.split("=", 1) for line in data.decode().splitlines())
+            with self.lock:
+                if words.get("FDSTORE") == "1":
+                    for fd in fds:
+                        self.fds.setdefault(words["FDNAME"], []).append(fd)
+                if words.get("FDSTOREREMOVE") == "1":
+                    for fd in self.fds.pop(words["FDNAME"], []):
+                        os.close(fd)
+                if words.get("READY") == "1":
+                    self.ready.set()
+
+    def _listen(self):
+        self._take_notices()
+
+    def _start(self):
+        self.starts += 1
+        with self.lock:
+            kept = [(name, fd) for name, fds in self.fds.items() for fd in fds]
+        pid = os.fork()
+        if pid:
+            return pid
+        try:
+            high = [os.dup2(fd, 2000 + i) for i, (_, fd) in enumerate(kept)]
+            os.dup2(self.log.fileno(), 2)
+            for i, fd in enumerate(high):
+                os.dup2(fd, FIRST + i, inheritable=True)
+            os.closerange(FIRST + len(kept), 4000)
+            env = dict(self.env, LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(kept)),
+                       LISTEN_FDNAMES=":".join(name for name, _ in kept))
+            os.execve(self.command[0], self.command, env)
+        finally:
+            os._exit(127)
+
+    def _watch(self):
+        while True:
+            os.waitpid(self.pid, 0)
+            if self.stopping or not self.restart:
+                self.pid = 0
+                return
+            # What it said before it died counts.
+            self._take_notices(socket.MSG_DONTWAIT)
+            self.pid = self._start()
+
+    def wait_ready(self, timeout=20):
+        if not self.ready.wait(timeout):
+            raise RuntimeError("the daemon does not get ready")
+
+    def kill(self):
+        pid = self.pid
+        if pid:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def stop(self):
+        self.stopping = True
+        for _ in range(100):
+            self.kill()
+            if not self.pid:
+                break
+            time.sleep(0.02)
+        self.socket.close()
+        self.log.close()
+        for fds in self.fds.values():
+            for fd in fds:
+                os.close(fd)

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The daemon as a whole: many clients and guests, killed under load, flooded, lied to."""
+import os
+import random
+import struct
+import threading
+import time
+
+import pytest
+
+from client import Error, SocketClient, strings
+
+KILLS = int(os.environ.get("ANEL_STORE_KILLS", "200"))
+
+
+def test_many_clients(store):
+    clients = [store.client() for _ in range(300)]
+    for i, c in enumerate(clients):
+        c.write("/many/%d" % i, str(i))
+    for i, c in enumerate(clients):
+        assert c.read("/many/%d" % (299 - i)) == str(299 - i)
+    for c in clients[::2]:
+        c.close()
+    c = store.client()
+    assert c.read("/many/7") == "7"
+    store.check()
+
+
+def test_pipelined(store):
+    """Requests in any pieces, replies in their order."""
+    c = store.client()
+    data = b"".join(struct.pack("<IIII", 11, i, 0, len(b)) + b for i in range(500) for b in [strings("/p/%d" % i) + b"x" * (i * 5)])
+    rng = random.Random(1)
+    sender = threading.Thread(target=send_in_pieces, args=(c, data, rng))
+    sender.start()
+    assert [c.message()[1] for _ in range(500)] == list(range(500))
+    sender.join()
+
+
+def send_in_pieces(c, data, rng):
+    while data:
+        n = rng.randint(1, 3000)
+        c.s.sendall(data[:n])
+        data = data[n:]
+
+
+def test_too_long_a_message(store):
+    c = store.client()
+    c.s.sendall(struct.pack("<IIII", 2, 1, 0, 4097))
+    with pytest.raises(ConnectionError):
+        c.message()
+    assert store.client().ask("DIRECTORY", strings("/"))
+
+
+def test_guest(store):
+    g = store.guest(5)
+    dom0 = store.client()
+    g.write("data/a", "1" * 1500)
+    assert g.read("data/a") == "1" * 1500
+    assert dom0.read("/local/domain/5/data/a") == "1" * 1500
+    with pytest.raises(Error, match="EACCES"):
+        g.write("/tool/x", "1")
+    g.ask("WATCH", strings("data", "token"))
+    dom0.write("/local/domain/5/data/b", "2")
+    assert g.drain() == [("data", "token"), ("data/b", "token")]
+    dom0.ask("WATCH", strings("@releaseDomain", "gone"))
+    store.domain_dies(5)
+    assert dom0.drain() == [("@releaseDomain", "gone")] * 2
+    with pytest.raises(Error, match="ENOENT"):
+        dom0.read("/local/domain/5")
+    store.check()
+
+
+def test_guest_breaks_its_ring(store):
+    """It is dead to us, says why, and may reconnect; others notice nothing."""
+    g, other = store.guest(5), store.guest(6)
+    g.word(2052, g.word(2048) + 5000)
+    g.notify()
+    other.write("x", "1")
+    assert until(lambda: g.word(2072) == 2), "no error in the page"
+    g.rest = b""
+    g.word(2068, 1)
+    g.notify()
+    assert until(lambda: g.word(2068) == 0), "not connected again"
+    g.write("x", "1")
+    g.write_bytes(struct.pack("<IIII", 2, 1, 0, 70000))
+    assert until(lambda: g.word(2072) == 3)
+    assert other.read("x") == "1"
+    store.check()
+
+
+def until(what, timeout=10):
+    limit = time.monotonic() + timeout
+    while not what():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_guest_does_not_read(store):
+    """Events for who does not read cost no memory; one a watch comes in the end."""
+    g, dom0 = store.guest(5), store.client()
+    for i in range(20):
+        g.ask("WATCH", strings("w%d" % i, "t"))
+    pid = store.keeper.pid
+    before = memory(pid)
+    for _ in range(100):
+        for i in range(20):
+            dom0.write("/local/domain/5/w%d/with/a/long/path/below" % i, "v")
+    assert memory(pid) - before < 4 << 20
+    last = {}
+    for path, token in g.drain():
+        last[path.split("/")[0]] = token
+    assert len(last) == 20
+    g.write("after", "1")
+
+
+def memory(pid):
+    with open("/proc/%d/statm" % pid) as f:
+        return int(f.read().split()[1]) * 4096
+
+
+def test_introduced_again(store):
+    g = store.guest(5)
+    g.ask("WATCH", strings("x", "t"))
+    store.client().ask("INTRODUCE", strings("5", "1", "3"))
+    g.events, g.rest = [], b""
+    g.write("x", "1")
+    assert g.drain() == []
+
+
+def test_restart_keeps_all(store):
+    """A kill between any two requests: values, watches, transactions and half a message are there afterwards."""
+    c, g = store.client(), store.guest(5)
+    c.write("/a", "1")
+    c.ask("WATCH", strings("/a", "t"))
+    g.ask("WATCH", strings("/local/domain/5/b", "u"))
+    tx = int(c.ask("START", b"\0").rstrip(b"\0"))
+    c.write("/a", "2", tx)
+    whole = struct.pack("<IIII", 2, 99, 0, 3) + b"/a\0"
+    c.s.sendall(whole[:9])
+    time.sleep(0.1)
+    store.keeper.ready.clear()
+    store.keeper.kill()
+    store.keeper.wait_ready()
+    c.s.sendall(whole[9:])
+    while (m := c.message())[0] == "EVENT":
+        pass
+    assert m == ("READ", 99, 0, b"1")
+    assert c.read("/a", tx) == "2"
+    c.ask("END", b"T\0", tx)
+    assert c.read("/a") == "2"
+    assert ("/a", "t") in c.events
+    c.write("/local/domain/5/b", "x")
+    assert g.drain()[-1] == ("/local/domain/5/b", "u")
+
+
+class Worker(threading.Thread):
+    """Writes its own node and reads it back; adds to a number that all share; counts events on its neighbour's node."""
+
+    def __init__(self, client, base, me, neighbour, shared, stop):
+        super().__init__(daemon=True)
+        self.c, self.base, self.me, self.neighbour, self.shared, self.stop = client, base, me, neighbour, shared, stop
+        self.writes = self.commits = 0
+        self.error = None
+
+    def add(self, tx):
+        self.c.write(self.shared, str(int(self.c.read(self.shared, tx)) + 1), tx)
+
+    def run(self):
+        try:
+            rng = random.Random(self.me)
+            while not self.stop.is_set():
+                self.writes += 1
+                value = "%d %s" % (self.writes, "x" * rng.randint(0, 1200))
+                self.c.write("%s/%s" % (self.base, self.me), value)
+                assert self.c.read("%s/%s" % (self.base, self.me)) == value, "a write is lost"
+                if rng.random() < 0.2:
+                    self.c.transaction(self.add)
+                    self.commits += 1
+        except BaseException as e:      # seen by the test
+            self.error = e
+
+
+def test_killed_under_load(store):
+    """SIGKILL at random moments: each request gets its one reply, each write its one event, no commit is lost or done twice."""
+    dom0 = store.client()
+    dom0.write("/shared/n", "0")
+    dom0.ask("SET_PERMS", strings("/shared/n", "b0"))
+    stop, workers = threading.Event(), []
+    for i in range(6):
+        workers.append(Worker(store.client(), "/kill", "s%d" % i, "s%d" % ((i + 1) % 6), "/shared/n", stop))
+    for i in range(3):
+        workers.append(Worker(store.guest(10 + i), "/kill", "g%d" % i, "g%d" % ((i + 1) % 3), "/shared/n", stop))
+    for w in workers:
+        dom0.write("/kill/" + w.me, "")
+        dom0.ask("SET_PERMS", strings("/kill/" + w.me, "b0"))
+    for w in workers:
+        w.c.ask("WATCH", strings("/kill/" + w.neighbour, "n"))
+    for w in workers:
+        w.start()
+    rng = random.Random(5)
+    for _ in range(KILLS):
+        time.sleep(rng.uniform(0.005, 0.06))
+        store.keeper.kill()
+        if any(w.error for w in workers):
+            break
+    time.sleep(0.3)
+    stop.set()
+    for w in workers:
+        w.join(60)
+    assert [w.error for w in workers if w.error] == []
+    assert not any(w.is_alive() for w in workers)
+    by_name = {w.me: w for w in workers}
+    for w in workers:
+        # One at once when the watch was set, then one a write.
+        assert len(w.c.drain(1)) == 1 + by_name[w.neighbour].writes, w.me
+    assert int(dom0.read("/shared/n")) == sum(w.commits for w in workers)
+    # Some kills hit a process that was about to start.
+    assert store.keeper.starts > KILLS / 2
+    store.check()
+
+
+def test_killed_while_clients_come(store):
+    """Connections that are made meanwhile are served, or closed before they were answered."""
+    stop, errors = threading.Event(), []
+
+    def come_and_go(me):
+        n = 0
+        while not stop.is_set():
+            n += 1
+            try:
+                c = SocketClient(store.socket)
+            except OSError as e:
+                errors.append(e)
+                return
+            try:
+                c.write("/come/%d" % me, str(n))
+                answered = True
+            except (ConnectionError, OSError):
+                answered = False
+            if answered and c.read("/come/%d" % me) != str(n):
+                errors.append("a write is lost")
+            c.close()
+
+    threads = [threading.Thread(target=come_and_go, args=(i,), daemon=True) for i in range(4)]
+    for t in threads:
+        t.start()
+    for _ in range(30):
+        time.sleep(0.05)
+        store.keeper.kill()
+    stop.set()
+    for t in threads:
+        t.join(30)
+    assert errors == [] and not any(t.is_alive() for t in threads)
+    store.check()
