@@ -44,6 +44,7 @@ class Machine:
         self.dir = tempfile.mkdtemp(prefix="anel-%s-" % name)
         self.log_path = os.path.join(os.environ.get("ANEL_LOGS", self.dir), name + ".log")
         os.makedirs(os.path.dirname(self.log_path), exist_ok=True)
+        open(self.log_path, "wb").close()
         self._answers, self._events, self._next = {}, threading.Condition(), 1
         self._arrived = []
         self._ready = False
@@ -54,8 +55,8 @@ class Machine:
             "init=/usr/lib/anel/init" if init == "fast" else "", kernel_args)
         cmd = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg", "-cpu",
                cpu or (PEER_CPU if PEER else "max"), "-smp", str(smp), "-m", mem, "-nodefaults", "-display", "none",
-               "-chardev", "socket,id=serial,path=%s,server=on,wait=off,logfile=%s" % (
-                   self._path("serial"), self.log_path), "-serial", "chardev:serial"]
+               "-chardev", "socket,id=serial,path=%s,server=on,wait=on" % self._path("serial"),
+               "-serial", "chardev:serial"]
         if not reboots:
             cmd += ["-no-reboot"]
         if agent:
@@ -80,7 +81,8 @@ class Machine:
                                      cwd=self.dir)
         try:
             self.serial = self._connect("serial")
-            threading.Thread(target=self._drain, daemon=True).start()
+            self._drainer = threading.Thread(target=self._drain, daemon=True)
+            self._drainer.start()
             if agent:
                 self._agent = self._connect("agent")
                 threading.Thread(target=self._listen, daemon=True).start()
@@ -126,14 +128,17 @@ class Machine:
         raise Dead("QEMU did not start: %s" % self.qemu.stdout.read().decode(errors="replace"))
 
     def _drain(self):
-        while True:
-            try:
-                data = self.serial.recv(65536)
-            except OSError:
-                return
-            if not data:
-                return
-            self._arrived.append((time.monotonic() - self.started, data.decode("latin1")))
+        """Logs the serial line. QEMU's own logfile has a character twice whenever its socket was full."""
+        with open(self.log_path, "ab", buffering=0) as log:
+            while True:
+                try:
+                    data = self.serial.recv(65536)
+                except OSError:
+                    return
+                if not data:
+                    return
+                self._arrived.append((time.monotonic() - self.started, data.decode("latin1")))
+                log.write(data)
 
     def _listen(self):
         rest = b""
@@ -220,6 +225,8 @@ class Machine:
 
     def log(self):
         """All that came out of the serial line."""
+        if not self.alive():
+            self._drainer.join(10)
         with open(self.log_path, errors="replace", newline="") as f:
             return f.read().replace("\r", "")
 

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as xml
 
@@ -26,11 +27,13 @@ STRICT = ("--hypervisor", os.path.join(OUT, "ubsan/hypervisor/anel"), "--xen-arg
 class Sums:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
+        self.lock = threading.Lock()
 
     def add(self, passed=0, failed=0, skipped=0):
-        self.passed += passed
-        self.failed += failed
-        self.skipped += skipped
+        with self.lock:
+            self.passed += passed
+            self.failed += failed
+            self.skipped += skipped
 
 
 def stage(name, function, sums):
@@ -79,7 +82,7 @@ def tool(sums, path, *options):
 
 def guests(sums, *options):
     """The tiny kernels of tests/guest, each booted in place of dom0, or by a test dom0 as domU."""
-    tool(sums, "tests/guest/run.py", *options)
+    tool(sums, "tests/guest/run.py", "--jobs", "2", *options)
 
 
 def storm(sums):
@@ -91,14 +94,17 @@ def fuzzers(sums):
     tool(sums, "tests/fuzz/run.py", "--seconds", "3600" if FULL else "10")
 
 
-def pytest(sums, report, *args):
+def pytest(sums, report, *args, prefix=""):
     """Runs pytest and adds what its report says."""
     report = os.path.join(OUT, report)
     if os.path.exists(report):
         os.unlink(report)
-    env = dict(os.environ, ANEL_LOGS=os.path.join(OUT, "test-logs"), PYTHONDONTWRITEBYTECODE="1")
-    subprocess.run([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short", "--durations=10",
-                    "--junitxml", report, *args], cwd=TOP, env=env)
+    env = dict(os.environ, ANEL_LOGS=os.path.join(OUT, "test-logs"), PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
+    p = subprocess.Popen([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short", "--durations=10",
+                          "--junitxml", report, *args], cwd=TOP, env=env, stdout=subprocess.PIPE, text=True, errors="replace")
+    for line in p.stdout:
+        print(prefix + line, end="", flush=True)
+    p.wait()
     if not os.path.exists(report):
         sums.add(failed=1)
         return
@@ -113,7 +119,15 @@ def store(sums):
 
 
 def system(sums, args):
-    pytest(sums, "system-tests.xml", *(args or ["tests/system"]))
+    """Two at once: the tests that share a machine, and those that boot their own."""
+    args = args or ["tests/system"]
+    lanes = [threading.Thread(target=pytest, args=(sums, "system-tests-%s.xml" % lane, "--lane", lane, *args),
+                              kwargs={"prefix": "%-6s | " % lane}) for lane in ("shared", "own")]
+    for lane in lanes:
+        lane.start()
+    for lane in lanes:
+        lane.join()
+
 
 def main(args):
     sums = Sums()

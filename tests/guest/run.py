@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Builds the test kernels, boots each as dom0 of a hypervisor in QEMU, prints one line a case.
 
-    run.py [--hypervisor PATH] [--peer] [--domu] [--bochs] [-v] [name | name/case ...]
+    run.py [--hypervisor PATH] [--peer] [--domu] [--bochs] [--jobs N] [-v] [name | name/case ...]
 
 With --domu each suite runs in a domU that the test dom0 "builder" makes of it. With --bochs the machine is Bochs, not QEMU.
 
 The last line is "N passed, N failed, N skipped"; the exit code is 0 only if nothing failed.
 """
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -188,20 +189,24 @@ def report(suite, boot, counts):
     sys.stdout.flush()
 
 
-def run_suite(suite, conf, hypervisor, mods, prefix, opts, counts):
-    """On each of its machines, or in Bochs."""
-    for machine, more in ({"": ""} if opts.bochs else conf["machines"]).items():
-        on = f"{suite}@{machine}" if machine else suite
-        if (opts.machine and machine != opts.machine) or (opts.peer and machine in conf["not_peer"]):
-            continue
-        with open(BUILD / f"{on}.log", "w") as log:
-            boot = Boot(opts.verbose, log, prefix)
-            if opts.bochs:
-                bochs.run(boot, BUILD / "bochs", hypervisor, command_line(conf), mods, conf, opts.cpu or BOCHS_CPU)
-            else:
-                command = qemu_command(hypervisor, mods, conf, opts.cpu or QEMU_CPU)
-                boot.run(command + more.split(), conf["timeout"])
-        report(on, boot, counts)
+def boots_of(suite, conf, mods, opts):
+    """One entry for each machine that a suite is booted on."""
+    return [(f"{suite}@{machine}" if machine else suite, conf, mods, more)
+            for machine, more in ({"": ""} if opts.bochs else conf["machines"]).items()
+            if (not opts.machine or machine == opts.machine) and not (opts.peer and machine in conf["not_peer"])]
+
+
+def boot_one(entry, hypervisor, prefix, opts):
+    """Boots one entry and returns (its name, what was read)."""
+    on, conf, mods, more = entry
+    with open(BUILD / f"{on}.log", "w") as log:
+        boot = Boot(opts.verbose, log, prefix)
+        if opts.bochs:
+            bochs.run(boot, BUILD / "bochs", hypervisor, command_line(conf), mods, conf, opts.cpu or BOCHS_CPU)
+        else:
+            command = qemu_command(hypervisor, mods, conf, opts.cpu or QEMU_CPU)
+            boot.run(command + more.split(), conf["timeout"] * opts.jobs)
+    return on, boot
 
 
 def main():
@@ -213,6 +218,7 @@ def main():
     parser.add_argument("--args", default="", help="more words for the test kernel's command line; seconds=N lengthens the time-out")
     parser.add_argument("--xen-args", default="", help="more words for the hypervisor's command line")
     parser.add_argument("--cpu", help="QEMU's or Bochs's name of a CPU")
+    parser.add_argument("--jobs", type=int, default=1, help="so many machines at once")
     parser.add_argument("--machine", help="only on this one of the machines that a suite has")
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("names", nargs="*")
@@ -224,6 +230,9 @@ def main():
     builder, prefix = (build("builder"), r"^U: ") if opts.domu else (None, "")
     if opts.bochs and bochs.missing():
         sys.exit(f"run.py: Bochs needs the packages {bochs.PACKAGES}")
+    if opts.bochs:
+        opts.jobs = 1
+    todo = []
     counts = dict.fromkeys(("success", "skip", "failure", "error"), 0)
     for name in names:
         suite, _, case = name.strip("/").partition("/")
@@ -234,7 +243,10 @@ def main():
             counts["error"] += 1
             continue
         conf["xen_args"] += " " + opts.xen_args
-        run_suite(suite, conf, hypervisor, modules(elf, conf, case, builder), prefix, opts, counts)
+        todo += boots_of(suite, conf, modules(elf, conf, case, builder), opts)
+    with concurrent.futures.ThreadPoolExecutor(opts.jobs) as pool:
+        for on, boot in pool.map(lambda entry: boot_one(entry, hypervisor, prefix, opts), todo):
+            report(on, boot, counts)
     failed = counts["failure"] + counts["error"]
     print(f"{counts['success']} passed, {failed} failed, {counts['skip']} skipped")
     return 1 if failed or not counts["success"] else 0

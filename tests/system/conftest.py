@@ -13,7 +13,7 @@ from machine import Dead, Machine
 
 
 def pytest_addoption(parser):
-    parser.addoption("--keep-logs", default=None, help="folder for the consoles of all machines")
+    parser.addoption("--lane", choices=("shared", "own"), help="only the tests that share a machine, or only the others")
 
 
 def pytest_configure(config):
@@ -28,8 +28,15 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="only with --full"))
         if item.get_closest_marker("anel") and peer:
             item.add_marker(pytest.mark.skip(reason="not on the peer"))
+    def own(item):
+        return "host" not in item.fixturenames
+
+    lane = config.getoption("--lane")
+    if lane:
+        config.hook.pytest_deselected(items=[i for i in items if own(i) != (lane == "own")])
+        items[:] = [i for i in items if own(i) == (lane == "own")]
     # First what shares the machine: it need not run beside those that tests start for themselves.
-    items.sort(key=lambda item: "host" not in item.fixturenames)
+    items.sort(key=own)
 
 
 class Hosts:
