@@ -518,11 +518,12 @@ static void line_interrupt(unsigned vector)
 	d = &descs[n - 1];
 	spin_lock(&d->lock);
 	d->count++;
-	if (!d->chip || d->in_progress || !(d->fn || d->nr_cookies)) {
+	if (!d->chip || d->in_progress || d->in_flight || !(d->fn || d->nr_cookies)) {
 		apic_eoi();
+		/* A level line that moved is heard at both places; if it is still up at the end, it comes again. */
 		if (d->in_progress)
-			d->again = true;
-		else if (d->chip)
+			d->again = !d->level;
+		else if (d->chip && !d->in_flight)
 			unhandled(d);
 	} else {
 		check_flood(d);
