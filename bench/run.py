@@ -66,13 +66,23 @@ def wanted(patterns):
     return [name for name, _ in suites.ALL if name in chosen]
 
 
+def functions_of(side, name):
+    """Arguments that make the plugin write what each of Anel's functions executed to build/bench/NAME.functions."""
+    if side != "anel":
+        return ""
+    symbols = os.path.join(OUT, "symbols")
+    with open(symbols, "w") as f:
+        subprocess.run(["nm", "-n", KERNELS[side] + ".elf"], check=True, stdout=f)
+    return ",symbols=%s,functions=%s" % (symbols, os.path.join(OUT, name + ".functions"))
+
+
 def measure(side, number, chosen, samples, counted, cpus):
     """One boot of one side."""
     extra = ["-drive", "file=%s/anel-bench.tar,if=virtio,format=raw,readonly=on" % OUT]
     name = "%s-%s%d" % (side, "counts" if counted else "times", number)
     counts = os.path.join(OUT, name + ".counts") if counted else None
     if counted:
-        extra += ["-plugin", "file=%s/count.so,out=%s" % (OUT, counts)]
+        extra += ["-plugin", "file=%s/count.so,out=%s%s" % (OUT, counts, functions_of(side, name))]
     host = machine.Machine(name, smp=cpus, mem="%dG" % MEMORY_GIB, cpu=machine.PEER_CPU, kernel=KERNELS[side],
                            kernel_args="quiet", extra=extra, boot_timeout=400)
     try:

@@ -13,6 +13,7 @@
 #include "lib/rangeset.h"
 #include "lib/string.h"
 #include "mem/alloc.h"
+#include "mem/m2p.h"
 #include "pv/dom0_build.h"
 #include "pv/pv.h"
 #include "sched/sched.h"
@@ -99,8 +100,10 @@ static uint64_t pages_of(int64_t bytes, uint64_t total)
 /* By default all but an eighth, at most 128 MiB, which new domains' own bookkeeping and DMA need. */
 static uint64_t dom0_pages(uint64_t *max)
 {
-	uint64_t free = frames_free_count(NODE_ANY), reserve = MIN(free / 8, 128ul << (20 - PAGE_SHIFT)), n;
+	uint64_t free = frames_free_count(NODE_ANY), reserve, n;
 
+	free -= m2p_cost(free);
+	reserve = MIN(free / 8, 128ul << (20 - PAGE_SHIFT));
 	n = dom0_mem.size ? pages_of(dom0_mem.size, free) : free - reserve;
 	if (dom0_mem.min)
 		n = MAX(n, pages_of(dom0_mem.min, free));

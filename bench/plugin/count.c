@@ -10,6 +10,9 @@
  * guest's kernel; section 0 is the whole run, written when QEMU ends.
  * An instruction block that faults in its middle counts as whole.
  *
+ * With symbols=FILE (what `nm -n` prints of the hypervisor) and functions=FILE, the second gets for each section how often each
+ * of the hypervisor's functions was entered at its beginning and how many instructions it executed, a line each.
+ *
  * The interface is QEMU 7.2's, version 1; Debian packages no header of it, so its functions are declared here.
  */
 #include <inttypes.h>
@@ -56,6 +59,18 @@ static struct {
 	uint64_t n[KINDS];
 } __attribute__((aligned(128))) counters[CPUS];
 
+#define FUNCTIONS 4096
+
+static struct function {
+	uint64_t address;
+	char name[64];
+} functions[FUNCTIONS];
+static unsigned nr_functions;
+/* By CPU: instructions, entries */
+static uint64_t (*executed)[FUNCTIONS][2];
+static uint64_t executed_begun[SECTIONS][FUNCTIONS][2];
+static FILE *functions_out;
+
 static uint64_t begun[SECTIONS][KINDS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static FILE *out;
@@ -76,6 +91,8 @@ static void sum(uint64_t *total)
 			total[k] += counters[cpu].n[k];
 }
 
+static void write_functions(unsigned section);
+
 static void write_section(unsigned section)
 {
 	uint64_t now[KINDS];
@@ -86,6 +103,73 @@ static void write_section(unsigned section)
 		fprintf(out, " %s=%" PRIu64, names[k], now[k] - begun[section][k]);
 	fputc('\n', out);
 	fflush(out);
+	if (functions_out)
+		write_functions(section);
+}
+
+static void sum_functions(uint64_t (*total)[2])
+{
+	for (unsigned f = 0; f < nr_functions; f++) {
+		total[f][0] = total[f][1] = 0;
+		for (int cpu = 0; cpu < CPUS; cpu++)
+			for (int k = 0; k < 2; k++)
+				total[f][k] += executed[cpu][f][k];
+	}
+}
+
+static void write_functions(unsigned section)
+{
+	static uint64_t now[FUNCTIONS][2];
+
+	sum_functions(now);
+	for (unsigned f = 0; f < nr_functions; f++)
+		if (now[f][0] != executed_begun[section][f][0])
+			fprintf(functions_out, "%u %s %" PRIu64 " %" PRIu64 "\n", section, functions[f].name,
+				now[f][0] - executed_begun[section][f][0], now[f][1] - executed_begun[section][f][1]);
+	fflush(functions_out);
+}
+
+/* The function that holds an address, or -1. */
+static int function_of(uint64_t address)
+{
+	unsigned low = 0, high = nr_functions;
+
+	while (high - low > 1) {
+		unsigned middle = (low + high) / 2;
+
+		if (functions[middle].address <= address)
+			low = middle;
+		else
+			high = middle;
+	}
+	return high && functions[low].address <= address ? (int)low : -1;
+}
+
+static void block_of_function(unsigned cpu, void *data)
+{
+	uintptr_t x = (uintptr_t)data;
+
+	executed[cpu % CPUS][x >> 16 & (FUNCTIONS - 1)][0] += x >> 32;
+	executed[cpu % CPUS][x >> 16 & (FUNCTIONS - 1)][1] += x & 1;
+}
+
+static int read_symbols(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char line[512], name[64], type;
+	uint64_t address;
+
+	if (!f)
+		return 0;
+	while (nr_functions < FUNCTIONS && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%" SCNx64 " %c %63s", &address, &type, name) != 3 || (type != 't' && type != 'T'))
+			continue;
+		functions[nr_functions].address = address;
+		strcpy(functions[nr_functions++].name, name);
+	}
+	fclose(f);
+	executed = calloc(CPUS, sizeof(*executed));
+	return executed && nr_functions;
 }
 
 static void block(unsigned cpu, void *data)
@@ -116,6 +200,8 @@ static void begin(unsigned cpu, void *data)
 {
 	pthread_mutex_lock(&lock);
 	sum(begun[(uintptr_t)data]);
+	if (functions_out)
+		sum_functions(executed_begun[(uintptr_t)data]);
 	pthread_mutex_unlock(&lock);
 }
 
@@ -182,6 +268,14 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb)
 		qemu_plugin_register_vcpu_tb_exec_cb(tb, block_first, 0, NULL);
 	}
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, block, 0, (void *)(uintptr_t)(n << 2 | ring));
+	if (functions_out && ring == HYPERVISOR) {
+		uint64_t address = qemu_plugin_tb_vaddr(tb);
+		int f = function_of(address);
+
+		if (f >= 0)
+			qemu_plugin_register_vcpu_tb_exec_cb(tb, block_of_function, 0,
+				(void *)(uintptr_t)((uint64_t)n << 32 | (unsigned)f << 16 | (functions[f].address == address)));
+	}
 	for (size_t i = 0; i < n; i++)
 		look_at(qemu_plugin_tb_get_insn(tb, i), ring);
 }
@@ -193,9 +287,20 @@ static void finish(plugin_id id, void *data)
 
 int qemu_plugin_install(plugin_id id, const struct qemu_info *info, int argc, char **argv)
 {
-	for (int i = 0; i < argc; i++)
+	for (int i = 0; i < argc; i++) {
 		if (!strncmp(argv[i], "out=", 4))
 			out = fopen(argv[i] + 4, "w");
+		if (!strncmp(argv[i], "functions=", 10))
+			functions_out = fopen(argv[i] + 10, "w");
+		if (!strncmp(argv[i], "symbols=", 8) && !read_symbols(argv[i] + 8)) {
+			fprintf(stderr, "count: no symbols in %s\n", argv[i] + 8);
+			return 1;
+		}
+	}
+	if (functions_out && !executed) {
+		fprintf(stderr, "count: functions= needs symbols=\n");
+		return 1;
+	}
 	if (!out) {
 		fprintf(stderr, "count: no out=PATH that can be written\n");
 		return 1;

@@ -193,7 +193,7 @@ int domain_pages_create(struct domain *d);	/* -ENOMEM */
 void domain_frame_released(struct frame *f, domid_t owner);	/* frame_release_hook */
 void domain_pages_destroy(struct domain *d);
 struct frame *domain_alloc_frames(struct domain *d, unsigned order, unsigned flags);	/* assigned; NULL: none or over max_pages */
-int domain_assign_frames(struct domain *d, struct frame *f, unsigned order);	/* -EINVAL dying, -E2BIG over max_pages */
+int domain_assign_frames(struct domain *d, struct frame *f, unsigned order);	/* -EINVAL dying, -E2BIG over max_pages, -ENOMEM */
 /* Takes a frame out of d (exchange, transfer): only its DOM_REF is left and no type; -EBUSY, -EINVAL */
 int domain_steal_frame(struct domain *d, struct frame *f);
 /* Gives back the owner's own reference once (decrease_reservation, death): false if already given back. */

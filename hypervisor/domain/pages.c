@@ -12,6 +12,7 @@
 #include "lib/errno.h"
 #include "lib/panic.h"
 #include "mem/heap.h"
+#include "mem/m2p.h"
 #include "x86/cpu.h"
 #include "x86/iommu/iommu.h"
 
@@ -92,6 +93,8 @@ int domain_assign_frames(struct domain *d, struct frame *f, unsigned order)
 	uint64_t n = 1ull << order;
 	int err = 0;
 
+	if (!m2p_back(frame_mfn(f), n))
+		return -ENOMEM;
 	spin_lock(&d->page_lock);
 	if (d->state >= DOM_DYING) {
 		err = -EINVAL;
@@ -251,7 +254,7 @@ int domain_set_claim(struct domain *d, uint64_t pages)
 	need = pages - d->tot_pages;
 	available = frames_free_count(NODE_ANY);
 	err = -ENOMEM;
-	if (available < claimed || need > available - claimed)
+	if (need > available || claimed + need + m2p_cost(claimed + need) > available)
 		goto out;
 	d->outstanding_pages = need;
 	claimed += need;

@@ -8,6 +8,7 @@
 #include "hypercall/memory_exchange.h"
 #include "hypercall/memory.h"
 #include "mem/alloc.h"
+#include "mem/m2p.h"
 #include "mem/heap.h"
 
 #define EXCHANGE_MAX_ORDER 12u	/* 16 MiB: a chunk is not cut */
@@ -56,8 +57,9 @@ static int get_new(struct exchange *e)
 {
 	for (unsigned j = 0; j < 1u << e->out_chunk; j++) {
 		e->out[j] = frames_alloc(e->x.out.extent_order, e->flags);
-		if (!e->out[j]) {
-			put_new(e, j);
+		/* Also what can fail when they become the guest's, which is too late. */
+		if (!e->out[j] || !m2p_back(frame_mfn(e->out[j]), 1ul << e->x.out.extent_order)) {
+			put_new(e, j + (e->out[j] != NULL));
 			return -ENOMEM;
 		}
 	}

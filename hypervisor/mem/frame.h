@@ -10,8 +10,8 @@
  * words are links, which nobody else may read: frame_get on it fails because the FRAME_ALLOCATED flag is clear in both forms.
  * The last frame_put of a domain's frame calls the release hook (domain/pages.c). All changes are by cmpxchg; no lock.
  *
- * The table and the M2P are populated a section (SECTION_FRAMES) at a time, when the allocator first opens the section:
- * memory that nobody uses costs nothing, and start-up does not grow with memory. mfn_valid is false in closed sections.
+ * The table is populated a section (SECTION_FRAMES) at a time, when the allocator first opens the section: memory that nobody
+ * uses costs nothing, and start-up does not grow with memory. mfn_valid is false in closed sections.
  */
 #ifndef MEM_FRAME_H
 #define MEM_FRAME_H
@@ -55,16 +55,16 @@ struct frame { uint64_t count, type; };
 #define ftype_refs(t)		((t) & FTYPE_STAMPED ? 0 : (t) & FTYPE_COUNT_MASK)
 
 #define frame_table ((struct frame *)FRAMETABLE_VIRT)
-#define m2p_table ((uint64_t *)M2P_VIRT_START)	/* writes go through m2p_set (the guests' view is read-only) */
+#define m2p_table ((const uint64_t *)M2P_VIRT_START)	/* as guests see it */
 static inline struct frame *frame_of(mfn_t m) { return frame_table + m.n; }	/* m must be mfn_valid */
 static inline mfn_t frame_mfn(const struct frame *f) { return MFN((uint64_t)(f - frame_table)); }
 static inline void *frame_va(const struct frame *f) { return mfn_to_va(frame_mfn(f)); }
 bool mfn_valid(mfn_t m);			/* RAM with a frame record; any value is safe to ask */
 extern uint64_t max_mfn;			/* one past the last frame of RAM */
 #define M2P_INVALID	(~0ull)
-void m2p_set(mfn_t m, uint64_t gfn);		/* m must be mfn_valid */
+void m2p_set(mfn_t m, uint64_t gfn);		/* m must be mfn_valid; gfn: M2P_INVALID, or m has been a domain's (mem/m2p.h) */
 static inline uint64_t m2p_get(mfn_t m) { return m2p_table[m.n]; }
-/* The 2 MiB machine-contiguous pieces of the M2P, for XENMEM_machphys_mfn_list: piece i covers 1 GiB; invalid if not RAM. */
+/* The name of the first of the 512 pages of the M2P that cover GiB i (mem/m2p.h); INVALID_MFN: no RAM there. */
 mfn_t m2p_piece(unsigned i);
 
 static inline domid_t frame_owner(const struct frame *f)

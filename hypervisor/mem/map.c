@@ -74,6 +74,11 @@ void map_large(uint64_t va, mfn_t m, uint64_t flags)
 	WRITE_ONCE(*l2_entry(va, TABLE_FLAGS), pte_make(m, flags | PTE_PS));
 }
 
+void map_entry_set(uint64_t va, uint64_t e)
+{
+	WRITE_ONCE(*l2_entry(va, TABLE_FLAGS), e);
+}
+
 uint64_t *map_pte(uint64_t va, void **spare)
 {
 	uint64_t *e = l2_entry(va, TABLE_FLAGS);
@@ -127,7 +132,6 @@ void map_init(void)
 	host_l4[l4_index(VMAP_VIRT_START)] = image_to_pa(vmap_l3) | TABLE_FLAGS;
 	host_l4[l4_index(IMAGE_VIRT_START)] = image_to_pa(boot_l3_image) | TABLE_FLAGS;
 	map_direct();
-	map_table_for(VMAP_VIRT_START, false);	/* its 1 GiB: later there is no early memory left for it */
 	map_table_for(FRAMETABLE_VIRT, false);
 	map_table_for(VMAP_VIRT_START, false);	/* its first GiB, which is all that vmap.c uses */
 	for (uint64_t m = 0; m < max_mfn; m += 1ull << 26)	/* a table's worth of frame records: 256 GiB */

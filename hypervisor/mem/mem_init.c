@@ -71,12 +71,9 @@ static void reserve_boot_memory(void)
 	}
 }
 
-/* Frames that are known by their records must have them: the modules', which dom0 may be given, and the M2P's, which tools map. */
+/* Frames that are known by their records must have them: the modules', which dom0 may be given. */
 static void open_needed_sections(void)
 {
-	for (unsigned i = 0; i < DIV_ROUND_UP(max_mfn, 1ull << M2P_PIECE_SHIFT); i++)
-		if (!mfn_is_invalid(m2p_piece(i)) && !section_open_at(m2p_piece(i)))
-			panic("No memory for the frame table");
 	for (unsigned i = 0; i < boot_info.nr_modules; i++) {
 		const struct boot_module *m = &boot_info.module[i];
 

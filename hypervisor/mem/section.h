@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Sections: 128 MiB of address space each. A closed section's RAM costs nothing; opening it populates its part of the frame
- * table (512 KiB of its own memory or of an open one's) and of the M2P, and gives its frames to the allocator, dirty.
+ * table (512 KiB of its own memory or of an open one's), shows guests the M2P there, and gives its frames to the allocator, dirty.
  * A section never closes again. Lock: section_lock, outside the nodes' locks.
  */
 #ifndef MEM_SECTION_H

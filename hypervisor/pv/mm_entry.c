@@ -75,17 +75,14 @@ static int l1e_get_io(uint64_t *e, struct domain *d, struct domain *frame_owner)
 }
 
 /* The M2P may be read through DOMID_XEN (XENMEM_machphys_mfn_list). It is there for good: an entry holds nothing. */
-static bool maps_m2p(uint64_t e)
+static bool maps_m2p(uint64_t *e)
 {
-	mfn_t m = pte_mfn(e);
+	mfn_t m = m2p_named(pte_mfn(*e));
 
-	for (unsigned i = 0; i <= max_mfn >> M2P_PIECE_SHIFT; i++) {
-		mfn_t first = m2p_piece(i);
-
-		if (!mfn_is_invalid(first) && m.n >= first.n && m.n - first.n < M2P_PIECE_FRAMES)
-			return true;
-	}
-	return false;
+	if (mfn_is_invalid(m))
+		return false;
+	*e = pte_make(m, (*e & ~(PTE_ADDR | PTE_CACHE)) | PTE_GRANT);
+	return true;
 }
 
 int pv_l1e_get(uint64_t *e, struct domain *d, struct domain *frame_owner)
@@ -100,10 +97,8 @@ int pv_l1e_get(uint64_t *e, struct domain *d, struct domain *frame_owner)
 	if (rc)
 		return rc;
 	m = pte_mfn(*e);
-	if (unlikely(frame_owner == dom_xen) && maps_m2p(*e)) {
-		*e = (*e & ~PTE_CACHE) | PTE_GRANT;
+	if (unlikely(frame_owner == dom_xen) && maps_m2p(e))
 		return *e & PTE_W ? -EBUSY : 0;
-	}
 	if (unlikely(!mfn_counted(m)))
 		return l1e_get_io(e, d, frame_owner);
 	f = frame_of(m);

@@ -129,6 +129,9 @@ void *heap_pages(unsigned order)
 }
 void heap_pages_free(void *va, unsigned order) { frames_free(frame_of(va_to_mfn(va)), order, true); }
 mfn_t m2p_piece(unsigned i) { return INVALID_MFN; }
+mfn_t m2p_named(mfn_t name) { return INVALID_MFN; }
+bool m2p_back(mfn_t first, uint64_t nr) { return true; }
+uint64_t m2p_cost(uint64_t n) { return 0; }
 void m2p_set(mfn_t m, uint64_t gfn) { host_m2p[m.n] = gfn; }
 unsigned mem_nr_nodes(void) { return 1; }
 unsigned mfn_to_node(mfn_t m) { return 0; }

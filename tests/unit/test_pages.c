@@ -64,6 +64,8 @@ bool pcid_on;
 void tlb_owe_now(uint64_t *owed) { }
 void tlb_owe_since(uint64_t *owed, uint32_t stamp) { }
 void m2p_set(mfn_t m, uint64_t gfn) { (void)m; }
+bool m2p_back(mfn_t first, uint64_t nr) { return true; }
+uint64_t m2p_cost(uint64_t n) { return 0; }
 static bool reachable[MFNS];	/* by devices of dom[0] */
 void iommu_frame_gone(struct iommu_space *s, mfn_t m)
 {

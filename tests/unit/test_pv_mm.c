@@ -69,7 +69,7 @@ void heap_free(void *p) { free(p); }
 bool mfn_valid(mfn_t m) { return m.n < FRAMES; }
 bool mem_range_is_ram(paddr_t s, paddr_t e) { return false; }
 void m2p_set(mfn_t m, uint64_t gfn) { host_m2p[m.n] = gfn; }
-mfn_t m2p_piece(unsigned i) { return INVALID_MFN; }
+mfn_t m2p_named(mfn_t name) { return INVALID_MFN; }
 mfn_t host_root_mfn(void) { return MFN(0); }
 uint64_t host_root_entry(unsigned slot) { return slot == 256 ? 0x1003 : 0; }
 static bool dma[ALL];	/* frames that devices can write */
