@@ -52,9 +52,16 @@ void *memset(void *d, int c, size_t n)
 	char *p = d;
 	uint64_t w = (uint8_t)c * 0x0101010101010101ull;
 
-	for (; n >= 64; n -= 64, p += 64)
-		for (int i = 0; i < 8; i++)
-			((word_t *)p)[i] = w;
+	for (; n >= 64; n -= 64, p += 64) {
+		((word_t *)p)[0] = w;
+		((word_t *)p)[1] = w;
+		((word_t *)p)[2] = w;
+		((word_t *)p)[3] = w;
+		((word_t *)p)[4] = w;
+		((word_t *)p)[5] = w;
+		((word_t *)p)[6] = w;
+		((word_t *)p)[7] = w;
+	}
 	for (; n >= 8; n -= 8, p += 8)
 		*(word_t *)p = w;
 	while (n--)

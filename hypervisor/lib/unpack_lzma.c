@@ -81,18 +81,18 @@ INLINE void normalise(struct coder *c)
 
 INLINE unsigned bit(struct coder *c, uint16_t *p)
 {
-	uint32_t bound;
+	uint32_t bound, v = *p;
 
 	normalise(c);
-	bound = (c->range >> 11) * *p;
+	bound = (c->range >> 11) * v;
 	if (c->code < bound) {
 		c->range = bound;
-		*p += (2048 - *p) >> 5;
+		*p = v + ((2048 - v) >> 5);
 		return 0;
 	}
 	c->range -= bound;
 	c->code -= bound;
-	*p -= *p >> 5;
+	*p = v - (v >> 5);
 	return 1;
 }
 
@@ -100,6 +100,7 @@ INLINE unsigned tree(struct coder *c, uint16_t *p, unsigned bits)
 {
 	unsigned m = 1;
 
+#pragma GCC unroll 8
 	for (unsigned i = 0; i < bits; i++)
 		m = m << 1 | bit(c, &p[m]);
 	return m - (1u << bits);
@@ -177,9 +178,13 @@ INLINE void literal(struct lzma *l, struct coder *c)
 			if (mb != b)
 				break;
 		} while (m < 0x100);
+		while (m < 0x100)
+			m = m << 1 | bit(c, &p[m]);
+	} else {
+#pragma GCC unroll 8
+		for (unsigned i = 0; i < 8; i++)
+			m = m << 1 | bit(c, &p[m]);
 	}
-	while (m < 0x100)
-		m = m << 1 | bit(c, &p[m]);
 	l->out[l->pos++] = m;
 	l->state = l->state < 4 ? 0 : l->state < 10 ? l->state - 3 : l->state - 6;
 }
@@ -234,8 +239,10 @@ static bool copy_match(struct lzma *l, size_t len, size_t end)
 	if (d > l->pos - l->dict_start || len > end - l->pos)
 		return false;
 	l->pos += len;
-	if (d >= len) {
-		memcpy(to, to - d, len);
+	/* Most are short: by words, which may write up to 7 bytes more than there are, over what is not decoded yet. */
+	if (d >= 8 && l->size - l->pos >= 7) {
+		for (uint8_t *stop = to + len; to < stop; to += 8)
+			*(unaligned_word *)to = *(const unaligned_word *)(to - d);
 		return true;
 	}
 	for (; len; len--, to++)

@@ -5,6 +5,8 @@
 #include "lib/unpack.h"
 #include "lib/errno.h"
 
+typedef uint64_t __attribute__((may_alias, aligned(1))) unaligned_word;
+
 struct unpack_io { const uint8_t *in; size_t in_size; uint8_t *out; size_t out_size; size_t produced; void *work; };
 int unpack_gzip(struct unpack_io *io);
 int unpack_lzma(struct unpack_io *io);		/* .lzma: the old one-stream format */

@@ -60,7 +60,10 @@ static uint64_t mfn_of_pfn(const struct build *b, uint64_t pfn)
 
 static void *va_of_pfn(const struct build *b, uint64_t pfn) { return mfn_to_va(MFN(mfn_of_pfn(b, pfn))); }
 
-/* Frames in the largest pieces to be had, so that dom0's DMA buffers tend to be contiguous. */
+/*
+ * Frames in the largest pieces to be had, so that dom0's DMA buffers tend to be contiguous. Not cleared, which would be most of the
+ * time on a large machine: what the machine's memory held at power-on is no secret from dom0, and no PV kernel counts on zeros.
+ */
 static int allocate(struct build *b)
 {
 	unsigned order = MAX_ORDER;
@@ -71,7 +74,7 @@ static int allocate(struct build *b)
 
 		while ((1ull << order) > b->nr_pages - pfn)
 			order--;
-		f = domain_alloc_frames(b->d, order, ALLOC_NODE(NODE_ANY));
+		f = domain_alloc_frames(b->d, order, ALLOC_NODE(NODE_ANY) | ALLOC_NO_SCRUB);
 		if (!f) {
 			if (!order--)
 				return -ENOMEM;
@@ -420,7 +423,7 @@ int pv_build_dom0(struct domain *d, paddr_t kernel, size_t kernel_size, paddr_t 
 		       (unsigned long)b->k.entry, (unsigned long)b->p2m_virt, initrd_size >> 10);
 	}
 	if (unpacked)
-		frames_free(frame_of(va_to_mfn(unpacked)), order, false);
+		frames_free(frame_of(va_to_mfn(unpacked)), order, true);
 	heap_free(b->extents);
 	heap_free(b);
 	return rc;
