@@ -85,7 +85,8 @@ def bench_guest(run, name, root=False, **options):
         host.run("mount /dev/vdb /mnt && mkdir -p /mnt/bench && cp /run/bench/* /mnt/bench/ && umount /mnt")
         options["disk"] = "phy:/dev/vdb,xvda,w"
     else:
-        host.run("[ -e /run/bench-initrd ] || { cat /boot/guest-initrd; "
+        # The kernel wants an archive that is not compressed at a multiple of 4 bytes.
+        host.run("[ -e /run/bench-initrd ] || { cat /boot/guest-initrd; head -c $((-$(stat -c %s /boot/guest-initrd) & 3)) /dev/zero; "
                  "cd /run && find bench | busybox cpio -o -H newc; } >/run/bench-initrd")
         options["ramdisk"] = "/run/bench-initrd"
     g = guests.Guest(host, name, **options)
