@@ -2,7 +2,8 @@
 /*
  * When and how: by a debug key or a timer, at a moment when no CPU is in the midst of anything. One leads, in a softirq, and asks
  * the others into theirs, where they wait with interrupts on; a CPU that does not come soon may wait for one that waits here, so
- * that the leader gives up and tries again later. What is checked stands in self_check_frames.c and self_check_lists.c.
+ * that the leader gives up and tries again later. What is checked stands in self_check_frames.c, self_check_shadow.c and
+ * self_check_lists.c.
  */
 #include "debug/self_check.h"
 #include "boot/cmdline.h"
@@ -59,6 +60,7 @@ void self_check_all(void)
 		return;
 	}
 	self_check_frames(checked);
+	self_check_shadows();
 	self_check_lists(checked);
 	runs++;
 }

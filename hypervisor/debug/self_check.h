@@ -21,5 +21,6 @@ struct self_check {
 #define LIE(fmt, ...) panic("Self-check: " fmt, ##__VA_ARGS__)
 
 void self_check_frames(struct self_check *c);
+void self_check_shadows(void);
 void self_check_lists(struct self_check *c);
 #endif

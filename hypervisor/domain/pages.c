@@ -107,6 +107,7 @@ int domain_assign_frames(struct domain *d, struct frame *f, unsigned order)
 		for (uint64_t i = 0; i < n; i++) {
 			count_in(d, f + i);
 			frame_set_owner(f + i, d->id);
+			frame_dirtied(f + i);
 		}
 		claim_use(d, n);
 	}

@@ -13,6 +13,7 @@
 #include "hypercall/domctl_pci.h"
 #include "hypercall/domctl_numa.h"
 #include "hypercall/domctl_gdbsx.h"
+#include "hypercall/domctl_shadow.h"
 #include "hypercall/domctl.h"
 #include "lib/string.h"
 
@@ -41,7 +42,7 @@ static const struct domctl_row rows[] = {
 	OP(unpausedomain, domctl_unpause, LIVE_DOMAIN, CONTROL_OR_TARGET, false),
 	OP(getdomaininfo, domctl_getinfo, NO_DOMAIN, CONTROL, true),
 	OP(setvcpuaffinity, domctl_set_affinity, LIVE_DOMAIN, CONTROL, false),
-	NOT(shadow_op, EOPNOTSUPP),
+	OP(shadow_op, domctl_shadow, LIVE_DOMAIN, CONTROL, true),
 	OP(max_mem, domctl_max_mem, LIVE_DOMAIN, CONTROL, false),
 	OP(setvcpucontext, domctl_set_context, LIVE_DOMAIN, CONTROL, false),
 	OP(getvcpucontext, domctl_get_context, LIVE_DOMAIN, CONTROL, true),

@@ -230,6 +230,7 @@ long domctl_hypercall_init(struct domctl_call *c)
 		return -EACCES;
 	}
 	hypercall_page_init(frame_va(f));
+	frame_dirtied(f);
 	pv_type_put(f);
 	frame_put(f);
 	return 0;

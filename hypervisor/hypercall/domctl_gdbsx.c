@@ -68,6 +68,7 @@ static long copy_page(struct domain *d, uint64_t root, uint64_t gva, void *buf, 
 		rc = -EFAULT;	/* a page table: not by this way */
 	} else {
 		rc = guest_copy_in(p, buf, n) ? -EFAULT : 0;
+		frame_dirtied(f);
 		pv_type_put(f);
 	}
 	frame_put(f);

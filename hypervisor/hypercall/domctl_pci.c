@@ -6,6 +6,7 @@
  */
 #include "hypercall/domctl_pci.h"
 #include "hypercall/gnttab.h"
+#include "pv/mm_log.h"
 #include "pv/mm.h"
 #include "x86/iommu/iommu.h"
 
@@ -117,6 +118,8 @@ long domctl_assign_device(struct domctl_call *c)
 		return rc;
 	if (!d)
 		return owner == IOMMU_NOBODY ? 0 : iommu_device_assign(seg, bdf, owner, IOMMU_NOBODY, NULL);
+	if (pv_log_dirty_is_on(d))
+		return -EBUSY;		/* a device's writes are not logged */
 	rc = open_space(d);
 	if (!rc && iommu_device_has_region(seg, bdf))
 		rc = iommu_add_regions_of(d->iommu, seg, bdf);

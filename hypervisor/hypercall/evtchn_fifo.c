@@ -51,7 +51,7 @@ static void *map_guest_page(struct domain *d, uint64_t gfn, int *err)
 	f = frame_of(MFN(gfn));
 	if (!frame_get(f, d->id))
 		return NULL;
-	if (!pv_get_writable(f, d)) {
+	if (!pv_writer_get(f, d)) {
 		frame_put(f);
 		return NULL;
 	}
@@ -66,7 +66,7 @@ static void unmap_guest_page(void *va)
 	if (!va)
 		return;
 	f = frame_of(va_to_mfn((void *)((uint64_t)va & PAGE_MASK)));
-	pv_type_put(f);
+	pv_writer_put(f);
 	frame_put(f);
 }
 

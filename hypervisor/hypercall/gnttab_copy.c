@@ -26,8 +26,10 @@ static void side_close(struct side *s)
 {
 	if (!s->open)
 		return;
-	if (s->write)
+	if (s->write) {
+		frame_dirtied(s->frame);
 		pv_type_put(s->frame);
+	}
 	if (s->pinned)
 		grant_unpin(&s->pin);
 	else

@@ -89,13 +89,27 @@ static void devices_may_not(const struct grant_pin *p)
 		iommu_flush(d->iommu);
 }
 
+/* A mapper's own frame is written by way of its page tables alone, which are watched. */
+static bool may_write(struct frame *f, struct domain *rd)
+{
+	return rd == current->domain ? pv_get_writable(f, rd) : pv_writer_get(f, rd);
+}
+
+static void may_not_write(struct frame *f, const struct domain *rd, const struct domain *mapper)
+{
+	if (rd == mapper)
+		pv_type_put(f);
+	else
+		pv_writer_put(f);
+}
+
 /* p is pinned. Takes the type reference of a writable mapping and enters it into the caller's page table. */
 static int establish(const struct gnttab_map_grant_ref *op, const struct grant_pin *p)
 {
 	struct frame *f = frame_of(p->mfn);
 	int rc;
 
-	if (p->write && !pv_get_writable(f, p->rd))
+	if (p->write && !may_write(f, p->rd))
 		return GNTST_general_error;
 	rc = devices_may(p) ? GNTST_okay : GNTST_general_error;
 	if (!rc && (op->flags & GNTMAP_host_map)) {
@@ -104,7 +118,7 @@ static int establish(const struct gnttab_map_grant_ref *op, const struct grant_p
 			devices_may_not(p);
 	}
 	if (rc && p->write)
-		pv_type_put(f);
+		may_not_write(f, p->rd, current->domain);
 	return rc;
 }
 
@@ -238,14 +252,14 @@ static void complete(struct grant_table *gt, grant_handle_t handle, uint8_t give
 	spin_unlock(&gt->maptrack_lock);
 }
 
-static void give_back_grant(struct grant_pin *gone)
+static void give_back_grant(struct grant_pin *gone, const struct domain *mapper)
 {
 	struct domain *rd = gone->rd;
 
 	if (!rd)
 		return;
 	if (gone->write)
-		pv_type_put(frame_of(gone->mfn));
+		may_not_write(frame_of(gone->mfn), rd, mapper);
 	grant_unpin(gone);
 	domain_put(rd);
 }
@@ -290,7 +304,7 @@ static void unmap_finish(struct unmap_op *ops, unsigned n)
 		iommu_flush(d->iommu);
 	for (unsigned i = 0; i < n; i++)
 		if (ops[i].taken)
-			give_back_grant(&ops[i].gone);
+			give_back_grant(&ops[i].gone, d);
 }
 
 /* Elements of either operation: read, begun, status written; -EFAULT ends the batch. */
@@ -399,7 +413,7 @@ int gnttab_release_mappings(struct domain *d)
 			m->flags &= ~(GNTMAP_host_map | GNTMAP_device_map);
 			complete(gt, h, 0, &gone);
 			/* No device of d's is left that could use it (domain_kill): nothing to flush. */
-			give_back_grant(&gone);
+			give_back_grant(&gone, d);
 		}
 		if (gt->release_cursor % MAPTRACK_CHUNK == 0 && hypercall_preempt_check())
 			return -EAGAIN_HYPERCALL;

@@ -448,7 +448,7 @@ int pirq_set_eoi_page(struct domain *d, uint64_t gmfn, bool auto_unmask)
 	f = frame_of(MFN(gmfn));
 	if (!frame_get(f, d->id))
 		return -EINVAL;
-	if (!pv_get_writable(f, d)) {
+	if (!pv_writer_get(f, d)) {
 		frame_put(f);
 		return -EINVAL;
 	}
@@ -464,7 +464,7 @@ int pirq_set_eoi_page(struct domain *d, uint64_t gmfn, bool auto_unmask)
 	}
 	spin_unlock_irqrestore(&pd->lock, flags);
 	if (err) {
-		pv_type_put(f);
+		pv_writer_put(f);
 		frame_put(f);
 	}
 	return err;
@@ -513,7 +513,7 @@ void pirq_domain_dying(struct domain *d)
 	spin_unlock_irqrestore(&pd->lock, flags);
 	if (map) {
 		f = frame_of(va_to_mfn(map));
-		pv_type_put(f);
+		pv_writer_put(f);
 		frame_put(f);
 	}
 }

@@ -174,7 +174,7 @@ static long op_register_info(struct hypercall *h, struct vcpu *v)
 	f = frame_of(MFN(r.mfn));
 	if (!frame_get(f, v->domain->id))
 		return -EINVAL;
-	if (!pv_get_writable(f, v->domain)) {
+	if (!pv_writer_get(f, v->domain)) {
 		frame_put(f);
 		return -EINVAL;
 	}
@@ -182,7 +182,7 @@ static long op_register_info(struct hypercall *h, struct vcpu *v)
 	rc = move_info(v, f, r.offset);
 	spin_unlock(&v->domain->vcpu_lock);
 	if (rc) {
-		pv_type_put(f);
+		pv_writer_put(f);
 		frame_put(f);
 	}
 	return rc;
@@ -199,7 +199,7 @@ void vcpu_info_release(struct vcpu *v)
 	vcpu_info_reset(v);
 	if (v->id < XEN_LEGACY_MAX_VCPUS)
 		*v->info = *old;
-	pv_type_put(f);
+	pv_writer_put(f);
 	frame_put(f);
 }
 

@@ -65,3 +65,31 @@ void frame_set_owner(struct frame *f, domid_t owner)
 	f->type = 0;
 	__atomic_store_n(&f->count, FRAME_ALLOCATED | FRAME_DOM_REF | (uint64_t)owner << FRAME_OWNER_SHIFT | 1, __ATOMIC_RELEASE);
 }
+
+unsigned frames_logged;
+
+/* The word of a free frame is a link of the allocator's: changed only while the frame is a domain's. */
+void frame_mark_dirty(struct frame *f)
+{
+	uint64_t x = READ_ONCE(f->count), was;
+
+	while ((x & (FRAME_ALLOCATED | FRAME_LOGGED)) == FRAME_ALLOCATED) {
+		was = cmpxchg(&f->count, x, x | FRAME_LOGGED);
+		if (was == x)
+			return;
+		x = was;
+	}
+}
+
+bool frame_take_dirty(struct frame *f)
+{
+	uint64_t x = READ_ONCE(f->count), was;
+
+	while ((x & FRAME_ALLOCATED) && (x & FRAME_LOGGED)) {
+		was = cmpxchg(&f->count, x, x & ~FRAME_LOGGED);
+		if (was == x)
+			return true;
+		x = was;
+	}
+	return false;
+}

@@ -4,7 +4,8 @@
  *
  * count:  bits 0..35 references, 36..51 owner's domain id, 52..63 flags
  * type:   bits 0..31 references of the type (with FTYPE_STAMPED: none, and the TLB clock's stamp of the last use), 32..35 type,
- *         36..47 type flags, 48..57 how many entries of a page table have been validated (partial), 58..63 unused
+ *         36..47 type flags, 48..57 how many entries of a page table have been validated (partial), 58..63 how many may write to
+ *         the frame besides its owner's page tables (FTYPE_WRITERS_MAX: so many or more)
  *
  * A frame with owner DOMID_NONE and no references is free or the hypervisor's own. While it is in the allocator its two
  * words are links, which nobody else may read: frame_get on it fails because the FRAME_ALLOCATED flag is clear in both forms.
@@ -33,6 +34,7 @@ struct frame { uint64_t count, type; };
 #define FRAME_DOM_REF		(1ull << 54)	/* the owner's own reference (decrease_reservation, death) */
 #define FRAME_BROKEN		(1ull << 55)
 #define FRAME_OFFLINE		(1ull << 59)	/* out of the allocator, whose own 57 and 58 are: nobody's until it comes back */
+#define FRAME_LOGGED		(1ull << 60)	/* written since the owner's log was last cleaned (pv/mm_log.h) */
 #define FRAME_IO		(1ull << 56)	/* device memory below the top of RAM */
 
 #define FTYPE_SHIFT		32
@@ -51,6 +53,8 @@ struct frame { uint64_t count, type; };
 #define FTYPE_PARTIAL		(1ull << 39)	/* validation or taking apart was preempted; bits 48..57 say where */
 #define FTYPE_STAMPED		(1ull << 40)	/* no references: bits 0..31 are the stamp, the type is the last one */
 #define FTYPE_PARTIAL_SHIFT	48
+#define FTYPE_WRITERS_SHIFT	58
+#define FTYPE_WRITERS_MAX	63u
 /* References of the type in the word t. */
 #define ftype_refs(t)		((t) & FTYPE_STAMPED ? 0 : (t) & FTYPE_COUNT_MASK)
 
@@ -80,6 +84,18 @@ void frame_ref(struct frame *f);		/* one more; the caller holds one already */
 void frame_put(struct frame *f);
 /* Upward: what happens when the last reference of a domain's frame goes (domain/pages.c). */
 extern void (*frame_release_hook)(struct frame *f, domid_t owner);
+/*
+ * Of a frame that has been written to, or whose use has changed: whoever moves its owner to another host must send it again. Any
+ * frame may be named; nothing is done unless it is a domain's.
+ */
+extern unsigned frames_logged;		/* domains whose writes are logged; 0: nobody asks for the flag */
+void frame_mark_dirty(struct frame *f);
+bool frame_take_dirty(struct frame *f);	/* clears the flag; was it set? */
+static inline void frame_dirtied(struct frame *f)
+{
+	if (unlikely(READ_ONCE(frames_logged)))
+		frame_mark_dirty(f);
+}
 /* Makes a freshly allocated frame its owner's: one reference, FRAME_ALLOCATED|FRAME_DOM_REF. */
 void frame_set_owner(struct frame *f, domid_t owner);
 #endif

@@ -5,6 +5,7 @@
  */
 #include "pv/pv.h"
 #include "pv/offsets.h"
+#include "x86/io.h"
 #include "x86/traps.h"
 #include "gmem/guest_access.h"
 
@@ -42,11 +43,28 @@ __hot static void enter_kernel(struct vcpu *v, struct cpu_user_regs *regs, uint6
 	regs->entry_vector |= TRAP_SYSCALL;
 }
 
+/*
+ * A stack page that is not yet writable in the shadow tables is made so with interrupts on only. Every way here
+ * goes on to ret_to_guest, which looks again at what an interrupt may bring.
+ */
+static bool push_again(struct vcpu *v, void *rsp, const void *frame, size_t n)
+{
+	unsigned long flags = irq_save();
+	size_t left = n;
+
+	if (v->domain->pv->log_dirty && !(flags & EFL_IF)) {
+		irq_enable();
+		left = guest_copy_out(rsp, frame, n);
+	}
+	irq_restore(flags);
+	return !left;
+}
+
 /* Copies a finished frame below the kernel's stack pointer; n bytes, a multiple of 8. False: domain crashed. */
 __hot static bool push_frame(struct vcpu *v, uint64_t top, const void *frame, size_t n, uint64_t *rsp)
 {
 	*rsp = (top & ~15ull) - n;
-	if (guest_copy_out((void *)*rsp, frame, n)) {
+	if (unlikely(guest_copy_out((void *)*rsp, frame, n)) && !push_again(v, (void *)*rsp, frame, n)) {
 		domain_crash(v->domain, "d%uv%u: cannot write a trap frame at %lx", v->domain->id, v->id,
 			     (unsigned long)*rsp);
 		return false;

@@ -123,6 +123,7 @@ long hc_update_descriptor(struct hypercall *h)
 		goto out;
 	slot = (uint64_t *)((char *)mfn_to_va(m) + (pa & ~PAGE_MASK));
 	WRITE_ONCE(*slot, desc);
+	frame_dirtied(f);
 	pv_type_put(f);
 	rc = 0;
 out:

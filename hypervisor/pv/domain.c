@@ -41,6 +41,7 @@ static void pv_domain_destroy(struct domain *d)
 	if (!d->pv)
 		return;
 	pv_perdomain_destroy(d);
+	heap_free(d->pv->shadow);
 	heap_free(d->pv);
 	d->pv = NULL;
 }

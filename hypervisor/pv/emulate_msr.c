@@ -159,6 +159,7 @@ static int fill_hypercall_page(struct vcpu *v, uint64_t val)
 		return -EFAULT;
 	}
 	hypercall_page_init(frame_va(f));
+	frame_dirtied(f);
 	pv_type_put(f);
 	frame_put(f);
 	return 0;

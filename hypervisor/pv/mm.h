@@ -21,6 +21,12 @@ void pv_type_put(struct frame *f);		/* not preemptible */
 int pv_type_put_preemptible(struct frame *f);
 /* Takes apart what a preempted operation left of a table without type references. Caller holds a page reference. */
 int pv_type_settle(struct frame *f, bool preemptible);
+/*
+ * The same for what writes to d's memory besides d's own page tables: other domains' mappings, pages that the hypervisor keeps.
+ * They are counted, for no write of theirs shows: such a frame is dirty as long as it lasts.
+ */
+bool pv_writer_get(struct frame *f, struct domain *d);
+void pv_writer_put(struct frame *f);
 static inline bool pv_get_writable(struct frame *f, struct domain *d) { return pv_type_get(f, FTYPE_WRITABLE, d, false) == 0; }
 
 /* Roots */
@@ -47,6 +53,5 @@ void pv_l1tf_init(bool check_dom0, bool check_domu);	/* boot CPU: whose entries 
 
 /* Relinquish on death: drops roots, pins, types of all frames; -EAGAIN_HYPERCALL */
 int pv_relinquish_memory(struct domain *d);
-/* Log-dirty of PV guests (XEN_DOMCTL_SHADOW_OP_*) is a later capability: -EOPNOTSUPP there. */
 hypercall_fn hc_mmu_update, hc_mmuext_op, hc_update_va_mapping, hc_update_va_mapping_otherdomain;
 #endif

@@ -104,7 +104,7 @@ int pv_l1e_get(uint64_t *e, struct domain *d, struct domain *frame_owner)
 	f = frame_of(m);
 	if (!frame_get(f, frame_owner->id))
 		return -EBUSY;
-	if ((*e & PTE_W) && pv_type_get(f, FTYPE_WRITABLE, frame_owner, false)) {
+	if ((*e & PTE_W) && !(likely(frame_owner == d) ? pv_get_writable(f, d) : pv_writer_get(f, frame_owner))) {
 		frame_put(f);
 		return -EBUSY;
 	}
@@ -122,6 +122,14 @@ static void drop_ldt(struct domain *d)
 			pv_invalidate_ldt(v);
 }
 
+void pv_l1e_drop_write(struct frame *f, const struct domain *d)
+{
+	if (unlikely(d && frame_owner(f) != d->id))
+		pv_writer_put(f);
+	else
+		pv_type_put(f);
+}
+
 void pv_l1e_put(uint64_t e, struct domain *d)
 {
 	struct frame *f;
@@ -130,7 +138,7 @@ void pv_l1e_put(uint64_t e, struct domain *d)
 		return;
 	f = frame_of(pte_mfn(e));
 	if (e & PTE_W)
-		pv_type_put(f);
+		pv_l1e_drop_write(f, d);
 	else if (unlikely((READ_ONCE(f->type) & FTYPE_MASK) == FTYPE_SEGDESC) && d && frame_owner(f) == d->id)
 		drop_ldt(d);
 	frame_put(f);

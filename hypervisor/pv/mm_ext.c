@@ -37,6 +37,7 @@ static int ext_pin(const struct ext *x)
 		pv_put_table_later(f);
 		return -EINVAL;
 	}
+	frame_dirtied(f);
 	/* The pin keeps both references. A dying domain may have passed this frame already. */
 	if (d->state != DOM_DYING && d->state != DOM_DEAD)
 		return 0;
@@ -60,6 +61,8 @@ static int ext_unpin(const struct ext *x)
 			break;
 		}
 	}
+	if (pinned)
+		frame_dirtied(f);
 	if (pinned)
 		pv_put_table_later(f);	/* the pin's; ours keeps the frame until the next line */
 	frame_put(f);
@@ -202,6 +205,7 @@ static int ext_clear_page(const struct ext *x)
 	if (!f)
 		return -EINVAL;
 	memset(frame_va(f), 0, PAGE_SIZE);
+	frame_dirtied(f);
 	pv_type_put(f);
 	frame_put(f);
 	return 0;
@@ -216,6 +220,7 @@ static int ext_copy_page(const struct ext *x)
 	to = writable_frame(x->op->arg1.mfn, x->owner);
 	if (to) {
 		memcpy(frame_va(to), frame_va(from), PAGE_SIZE);
+		frame_dirtied(to);
 		pv_type_put(to);
 		frame_put(to);
 	}

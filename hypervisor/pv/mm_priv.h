@@ -8,6 +8,7 @@
 #ifndef PV_MM_PRIV_H
 #define PV_MM_PRIV_H
 #include "pv/mm.h"
+#include "pv/mm_shadow.h"
 #include "mem/section.h"
 #include "x86/cpu.h"
 
@@ -32,6 +33,8 @@ static inline bool slot_is_guests(unsigned slot) { return slot < ANEL_FIRST_SLOT
  */
 int pv_l1e_get(uint64_t *e, struct domain *d, struct domain *frame_owner);
 void pv_l1e_put(uint64_t e, struct domain *d);
+/* Drops the type reference of a writable entry of a table of d's (NULL: not known). */
+void pv_l1e_drop_write(struct frame *f, const struct domain *d);
 int pv_upper_get(uint64_t *e, uint64_t table_type, struct frame *self, struct domain *d, bool preemptible);
 /* -EAGAIN_HYPERCALL: as pv_type_put_preemptible */
 int pv_upper_put(uint64_t e, uint64_t table_type, struct frame *self, bool preemptible);
@@ -80,6 +83,16 @@ void pv_put_table_later(struct frame *f);
 void pv_stash_old(struct frame *f);	/* f: half taken apart; the page reference becomes current's old_table's */
 /* After a failed pv_type_get: what was validated before the error is taken apart later. Drops the page reference. */
 void pv_put_failed(struct frame *f);
+
+/*
+ * What every change of a table does, after it and before references are given back: the table's frame is dirty, and
+ * its shadows, if d has any (pv/mm_shadow.h), follow.
+ */
+static inline void pv_entry_changed(struct domain *d, struct frame *table, unsigned idx)
+{
+	if (unlikely(READ_ONCE(frames_logged)))
+		pv_log_entry(d, table, idx);
+}
 
 /* mm_update.c. How an entry is written: */
 enum pt_write { PT_SET, PT_KEEP_AD, PT_CMPXCHG };

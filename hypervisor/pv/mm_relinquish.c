@@ -5,9 +5,10 @@
  * domain's hypercall under way drops itself.
  */
 #include "pv/mm_priv.h"
+#include "pv/mm_log.h"
 #include "sched/sched.h"
 
-enum { STEP_ROOTS, STEP_PINS, STEP_DONE };
+enum { STEP_SHADOWS, STEP_ROOTS, STEP_PINS, STEP_DONE };
 
 static void drop_vcpu_roots(struct domain *d)
 {
@@ -62,6 +63,12 @@ int pv_relinquish_memory(struct domain *d)
 	struct vcpu *v;
 	int rc;
 
+	if (pv->relinquish_step == STEP_SHADOWS) {
+		rc = pv_log_dirty_end(d);
+		if (rc)
+			return rc;
+		pv->relinquish_step = STEP_ROOTS;
+	}
 	if (pv->relinquish_step == STEP_ROOTS) {
 		for_each_vcpu(d, v) {
 			rc = v->pv ? pv_settle_old(v) : 0;

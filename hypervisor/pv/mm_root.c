@@ -25,6 +25,8 @@ static void compute_cr3(struct vcpu *v)
 	for (unsigned kernel = 0; kernel < 2; kernel++) {
 		uint64_t root = kernel ? pv->guest_table : pv->guest_table_user;
 
+		if (unlikely(v->domain->pv->log_dirty))
+			root = pv_shadow_mfn(pv->shadow_root[kernel]);
 		pv->cr3[kernel] = (root ? root : host_root_mfn().n) << PAGE_SHIFT | tlb_tag(&pv->tlb, kernel);
 	}
 }
@@ -43,8 +45,11 @@ static void roots_changed(struct vcpu *v, bool user)
 	if (v != current) {
 		domain_flush_lazy(v->domain);
 		tlb_forget(&v->pv->tlb);
-		return;
 	}
+	if (unlikely(v->domain->pv->log_dirty))
+		pv_shadow_roots(v);
+	if (v != current)
+		return;
 	compute_cr3(v);
 	if (v->pv->kernel_mode != user)
 		cpu_replace_root(v->pv->cr3[v->pv->kernel_mode]);

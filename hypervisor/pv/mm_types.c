@@ -195,6 +195,7 @@ static int validate(struct frame *f, uint64_t type, unsigned from, bool resumed,
 
 	rc = type == FTYPE_SEGDESC ? segdesc_validate(f) : table_build(f, type, &done, d, preemptible);
 	if (!rc) {
+		frame_dirtied(f);
 		type_word(f, FTYPE_BUSY, FTYPE_VALIDATED);
 		if (resumed)
 			frame_put(f);
@@ -281,6 +282,37 @@ int pv_type_get(struct frame *f, uint64_t type, struct domain *d, bool preemptib
 	}
 }
 
+/* --- writers besides the owner's tables --- */
+
+/* Each has a type reference, so that the count is gone when the type may change. One that has been full stays so till then. */
+static void count_writers(struct frame *f, int by)
+{
+	for (;;) {
+		uint64_t x = READ_ONCE(f->type);
+
+		if (x >> FTYPE_WRITERS_SHIFT == FTYPE_WRITERS_MAX || (by < 0 && !(x >> FTYPE_WRITERS_SHIFT)))
+			return;
+		if (swap_type(f, x, x + ((uint64_t)by << FTYPE_WRITERS_SHIFT)))
+			return;
+		relax();
+	}
+}
+
+bool pv_writer_get(struct frame *f, struct domain *d)
+{
+	if (!pv_get_writable(f, d))
+		return false;
+	count_writers(f, 1);
+	return true;
+}
+
+void pv_writer_put(struct frame *f)
+{
+	count_writers(f, -1);
+	frame_dirtied(f);
+	pv_type_put(f);
+}
+
 /* --- put --- */
 
 /* The caller has set BUSY with one reference and no VALIDATED; entries [0, n) hold references. Ends without references. */
@@ -315,8 +347,11 @@ static int type_put(struct frame *f, bool preemptible)
 				return 0;
 		} else if (!(x & FTYPE_BUSY)) {
 			BUG_ON(!(x & FTYPE_VALIDATED) || (x & FTYPE_PINNED));
-			if (swap_type(f, x, type | FTYPE_BUSY | 1))
+			if (swap_type(f, x, type | FTYPE_BUSY | 1)) {
+				if (unlikely(READ_ONCE(frames_logged)))
+					pv_log_table_gone(f);
 				return take_apart(f, type, PTES_PER_TABLE, false, preemptible);
+			}
 		}
 		relax();
 	}

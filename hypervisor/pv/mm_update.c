@@ -36,9 +36,9 @@ static bool entry_write(uint64_t *pe, uint64_t val, struct pt_update *u)
 }
 
 /* The old entry whose references are to be dropped is returned in *dead (0: none). */
-static int l1_change(uint64_t *pe, uint64_t val, struct pt_update *u, uint64_t *dead)
+static int l1_change(struct frame *l1, unsigned idx, uint64_t val, struct pt_update *u, uint64_t *dead)
 {
-	uint64_t old = READ_ONCE(*pe), fresh = val;
+	uint64_t *pe = (uint64_t *)frame_va(l1) + idx, old = READ_ONCE(*pe), fresh = val;
 	int rc;
 
 	*dead = 0;
@@ -47,6 +47,7 @@ static int l1_change(uint64_t *pe, uint64_t val, struct pt_update *u, uint64_t *
 			return -EINVAL;
 		if (!entry_write(pe, val, u))
 			return 1;
+		pv_entry_changed(u->d, l1, idx);
 		*dead = old;
 		return 0;
 	}
@@ -60,8 +61,9 @@ static int l1_change(uint64_t *pe, uint64_t val, struct pt_update *u, uint64_t *
 			return rc;
 		if (!entry_write(pe, fresh | grant, u))
 			return 1;
+		pv_entry_changed(u->d, l1, idx);
 		if ((old & ~fresh & PTE_W) && !grant && mfn_counted(pte_mfn(old)))
-			pv_type_put(frame_of(pte_mfn(old)));
+			pv_l1e_drop_write(frame_of(pte_mfn(old)), u->d);
 		return 0;
 	}
 	rc = pv_l1e_get(&fresh, u->d, u->frame_owner);
@@ -71,13 +73,14 @@ static int l1_change(uint64_t *pe, uint64_t val, struct pt_update *u, uint64_t *
 		*dead = fresh;
 		return 1;
 	}
+	pv_entry_changed(u->d, l1, idx);
 	*dead = old;
 	return 0;
 }
 
-static int upper_change(uint64_t *pe, uint64_t val, uint64_t type, struct frame *self, struct pt_update *u, uint64_t *dead)
+static int upper_change(struct frame *self, unsigned idx, uint64_t val, uint64_t type, struct pt_update *u, uint64_t *dead)
 {
-	uint64_t old = READ_ONCE(*pe), fresh = val;
+	uint64_t *pe = (uint64_t *)frame_va(self) + idx, old = READ_ONCE(*pe), fresh = val;
 	int rc;
 
 	*dead = 0;
@@ -86,14 +89,17 @@ static int upper_change(uint64_t *pe, uint64_t val, uint64_t type, struct frame 
 	if ((val & PTE_P) && (old & PTE_P) && !((old ^ val) & ~UPPER_FREE_BITS) &&
 	    !(type == FTYPE_L4 && pte_mfn(val).n == frame_mfn(self).n)) {
 		rc = pv_upper_adjust(&fresh);
-		if (!rc)
-			entry_write(pe, fresh, u);
-		return rc;
+		if (rc)
+			return rc;
+		entry_write(pe, fresh, u);
+		pv_entry_changed(u->d, self, idx);
+		return 0;
 	}
 	rc = pv_upper_get(&fresh, type, self, u->d, true);
 	if (rc)
 		return rc;
 	entry_write(pe, fresh, u);
+	pv_entry_changed(u->d, self, idx);
 	*dead = old;
 	return 0;
 }
@@ -128,7 +134,7 @@ static void drop_dead(uint64_t dead, uint64_t type, struct frame *f, struct doma
 static int l1_update_locked(struct frame *f, unsigned idx, uint64_t val, struct pt_update *u)
 {
 	uint64_t dead;
-	int rc = l1_change((uint64_t *)frame_va(f) + idx, val, u, &dead);
+	int rc = l1_change(f, idx, val, u, &dead);
 
 	if (dead & PTE_P)
 		pv_l1e_put(dead, u->d);
@@ -137,13 +143,13 @@ static int l1_update_locked(struct frame *f, unsigned idx, uint64_t val, struct 
 
 int pv_table_update(struct frame *f, unsigned idx, uint64_t val, struct pt_update *u)
 {
-	uint64_t type, dead, *pe = (uint64_t *)frame_va(f) + idx;
+	uint64_t type, dead;
 	int rc;
 
 	if (!pv_table_lock(f, &type))
 		return -ENOENT;
 	if (type == FTYPE_L1) {
-		rc = l1_change(pe, val, u, &dead);
+		rc = l1_change(f, idx, val, u, &dead);
 	} else if (u->l1_only) {
 		pv_table_unlock(f);
 		return -ENOENT;
@@ -151,7 +157,7 @@ int pv_table_update(struct frame *f, unsigned idx, uint64_t val, struct pt_updat
 		rc = -EINVAL;
 		dead = 0;
 	} else {
-		rc = upper_change(pe, val, type, f, u, &dead);
+		rc = upper_change(f, idx, val, type, u, &dead);
 	}
 	pv_table_unlock(f);
 	if (dead)
@@ -175,6 +181,8 @@ int pv_l1e_exchange(struct frame *l1, unsigned idx, uint64_t val, bool (*match)(
 		rc = -EINVAL;
 	else
 		*old = xchg(pe, val);
+	if (!rc)
+		pv_entry_changed(current->domain, l1, idx);
 	pv_table_unlock(l1);
 	return rc;
 }
@@ -251,6 +259,7 @@ static int update_entry(const struct mmu_update *req, struct mmu_batch *b)
 	if (!b->plain)
 		return l1_update_locked(b->frame, idx, req->val, &u);
 	WRITE_ONCE(((uint64_t *)frame_va(b->frame))[idx], req->val);
+	frame_dirtied(b->frame);
 	return 0;
 }
 
@@ -262,6 +271,7 @@ static int update_m2p(const struct mmu_update *req, const struct mmu_batch *b)
 	if (!f)
 		return -EINVAL;
 	m2p_set(m, req->val);
+	frame_dirtied(f);
 	frame_put(f);
 	return 0;
 }

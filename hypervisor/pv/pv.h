@@ -34,6 +34,7 @@ struct pv_vcpu {
 
 	/* Page tables: mfn of the roots, each with a L4 type reference and a page reference while set; 0: none */
 	uint64_t guest_table, guest_table_user;
+	struct shadow_page *shadow_root[2];	/* of the user's root and of the kernel's, while log_dirty */
 	struct tlb_context tlb;
 
 	uint64_t gdt_mfn[GDT_GUEST_FRAMES]; unsigned gdt_ents;	/* each frame holds a FTYPE_SEGDESC reference */
@@ -56,6 +57,8 @@ struct pv_domain {
 	void *perdomain_tables;		/* pv/perdomain.c */
 	uint64_t relinquish_cursor; unsigned relinquish_step;
 	bool pcid;			/* its vCPUs' roots are loaded under tags (x86/tlb.h) */
+	bool log_dirty;			/* its vCPUs run on shadows (pv/mm_shadow.h); changes while it is nowhere loaded */
+	struct pv_shadow *shadow;	/* made when first wanted, freed with the domain */
 };
 
 static inline bool guest_kernel_mode(const struct vcpu *v) { return v->pv->kernel_mode; }

@@ -5,6 +5,7 @@
  */
 #include "pv/mm.h"
 #include "pv/offsets.h"
+#include "pv/mm_shadow.h"
 #include "pv/syscall.h"
 #include "domain/notify.h"
 #include "x86/cpu.h"
@@ -78,6 +79,8 @@ __hot static void page_fault(struct vcpu *v, struct cpu_user_regs *regs)
 			addr = v->pv->ldt_base + (addr - ldt);
 		}
 	} else if (unlikely((ec & (PFEC_P | PFEC_U)) == PFEC_P) && quirk_smap_ring3(ec)) {
+		return;
+	} else if (unlikely(v->domain->pv->log_dirty) && pv_shadow_fault(v, addr, ec)) {
 		return;
 	} else if ((ec & (PFEC_P | PFEC_W)) == (PFEC_P | PFEC_W) && !(ec & PFEC_RSVD) && guest_kernel_mode(v)) {
 		if (pv_ptwr_fault(v, addr, regs))
@@ -187,13 +190,21 @@ static void pv_soft_int(struct cpu_user_regs *regs)
 		pv_inject_exception(TRAP_GP, vector << 3 | 2);
 }
 
-/* The hypervisor touched an LDT page (by loading a guest's selector) that has no shadow yet. */
+/*
+ * The hypervisor touched an LDT page (by loading a guest's selector) that has no shadow yet, or memory of a guest whose page
+ * tables' shadows are not filled there. The latter may take a while: not where interrupts are off, which then must try again.
+ */
 static bool pv_hypervisor_fault(struct cpu_user_regs *regs, uint64_t addr)
 {
 	struct vcpu *v = current;
 	uint64_t ldt;
 
-	if (!v || !v->pv || addr < ANEL_VIRT_START || addr >= ANEL_VIRT_END || (regs->error_code & PFEC_P))
+	if (!v || !v->pv)
+		return false;
+	if (addr < ANEL_VIRT_START || addr >= ANEL_VIRT_END)
+		return unlikely(v->domain->pv->log_dirty) && (regs->rflags & (1u << 9)) &&
+		       pv_shadow_fault(v, addr, regs->error_code);
+	if (regs->error_code & PFEC_P)
 		return false;
 	ldt = pv_ldt_virt(v);
 	if (addr < ldt || addr >= ldt + v->pv->ldt_ents * 8ul || !(regs->rflags & (1u << 9)))

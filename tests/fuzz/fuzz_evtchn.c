@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // sources: host_machine.h fuzz/machine.c lib/*.c mem/frame.c mem/buddy.c mem/alloc.c mem/scrub.c mem/ram.c domain/*.c
-// sources: sched/*.c pv/*.c -pv/offsets.c hypercall/*.c debug/self_check.c debug/self_check_frames.c debug/self_check_lists.c debug/variant.c
+// sources: sched/*.c pv/*.c -pv/offsets.c hypercall/*.c debug/self_check.c debug/self_check_frames.c debug/self_check_lists.c debug/self_check_shadow.c
+// sources: debug/variant.c
 // weak: hv_memset hv_memcpy hv_memmove
 /*
  * Event channels of three domains, two-level and FIFO: every operation on near ports, virqs, physical interrupts, and words of the

@@ -22,6 +22,7 @@ bool host_preempt(void);
 #define frame_table host_frames
 #undef m2p_table
 #define m2p_table host_m2p
+#define m2p_get(m) (host_m2p[(m).n])
 #define pa_to_va(pa) ((void *)&host_ram[(pa) >> PAGE_SHIFT][(pa) & ~PAGE_MASK])
 #define mfn_to_va(m) ((void *)host_ram[(m).n])
 #define va_to_mfn(va) MFN(((uintptr_t)(va) - (uintptr_t)host_ram) >> PAGE_SHIFT)

@@ -92,6 +92,8 @@ void pv_type_put(struct frame *f)
 	assert_true(f->type > 0);
 	f->type--;
 }
+bool pv_writer_get(struct frame *f, struct domain *d) { return !pv_type_get(f, FTYPE_WRITABLE, d, false); }
+void pv_writer_put(struct frame *f) { pv_type_put(f); }
 void pirq_set_affinity(struct domain *d, unsigned pirq, const struct vcpu *v) { }
 bool pirq_number_ok(const struct domain *d, unsigned pirq) { return false; }
 int pirq_bind_port(struct domain *d, unsigned pirq, uint32_t port, struct vcpu *v, bool share) { return -EINVAL; }

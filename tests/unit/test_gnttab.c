@@ -143,6 +143,10 @@ void pv_type_put(struct frame *f)
 	assert_false(lingers[host_current->domain->id][f - host_frames]);
 	assert_true(__atomic_fetch_sub(&f->type, 1, __ATOMIC_SEQ_CST) & FTYPE_COUNT_MASK);
 }
+unsigned frames_logged;
+void frame_mark_dirty(struct frame *f) { }
+bool pv_writer_get(struct frame *f, struct domain *d) { return !pv_type_get(f, FTYPE_WRITABLE, d, false); }
+void pv_writer_put(struct frame *f) { pv_type_put(f); }
 int pv_grant_map(uint64_t addr, mfn_t mfn, unsigned flags, unsigned cache)
 {
 	unsigned n = addr / 8 - 1;

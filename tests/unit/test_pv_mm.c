@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // sources: host_guest.h pv/mm_types.c pv/mm_entry.c pv/mm_update.c pv/mm_ext.c pv/mm_root.c pv/mm_relinquish.c lib/rangeset.c
-// sources: lib/string.c lib/bitmap.c release/lock_check.c
+// sources: pv/mm_shadow.c pv/mm_log.c debug/self_check_shadow.c lib/string.c lib/bitmap.c release/lock_check.c
 /*
  * Story: a guest does to its page tables whatever it likes, in any order, and the hypervisor gives way at any moment; the
  * guest may or may not come back to what was cut short. What would be wrong: a reference counted once too often or too seldom,
  * a table that links what was not validated, a table that somebody can write, a changed type while some TLB knows the old use.
  *
  * The model: after every step all references are counted anew from the tables themselves and compared with the frame table.
+ * With the log of writes on, a guest that runs on shadows with hardly enough memory for them stores and loads at random addresses:
+ * what its tables allow must be done and be in the next bitmap, nothing else; each shadow entry is held against the guest's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +19,8 @@
 #include <cmocka.h>
 
 #include "pv/mm_priv.h"
+#include "pv/mm_log.h"
+#include "debug/self_check.h"
 #include "gmem/guest_access.h"
 #include "hypercall/hypercall.h"
 #include "lib/panic.h"
@@ -28,7 +32,8 @@
 #define FOREIGN (FRAMES - 2)
 #define ALL (FRAMES + 2)	/* with two that are free */
 
-unsigned char host_ram[ALL][PAGE_SIZE] __attribute__((aligned(4096)));
+#define SHADOWS 9u	/* two roots, and what two faults may need: hardly enough */
+unsigned char host_ram[ALL + SHADOWS][PAGE_SIZE] __attribute__((aligned(4096)));
 struct frame host_frames[ALL];
 uint64_t host_m2p[ALL], max_mfn = FRAMES;
 __thread struct vcpu *host_current;
@@ -85,6 +90,31 @@ void tlb_owe_since(uint64_t *owed, uint32_t stamp) { }
 void domain_flush_lazy(struct domain *d) { }
 void cpu_load_ldt(uint64_t base, unsigned ents) { }
 bool pv_invalidate_ldt(struct vcpu *v) { return false; }
+unsigned frames_logged;
+void frame_mark_dirty(struct frame *f)
+{
+	if (f->count & FRAME_ALLOCATED)
+		f->count |= FRAME_LOGGED;
+}
+bool frame_take_dirty(struct frame *f)
+{
+	bool was = f->count & FRAME_LOGGED;
+
+	f->count &= ~FRAME_LOGGED;
+	return was;
+}
+static unsigned shadows_given;
+void *heap_pages(unsigned order) { return shadows_given < SHADOWS ? host_ram[ALL + shadows_given++] : NULL; }
+void heap_pages_free(void *va, unsigned order) { shadows_given--; }
+void domain_pause(struct domain *d) { }
+void domain_unpause(struct domain *d) { }
+struct domain *domain_of_id(domid_t id) { return id == dom.id ? &dom : id == other.id ? &other : NULL; }
+struct domain *domain_next(struct domain *d) { return d ? NULL : &dom; }
+size_t guest_zero(void *dst, size_t n)
+{
+	memset(dst, 0, n);
+	return 0;
+}
 bool pv_fix_descriptor(uint64_t *desc) { return true; }
 struct domain *domain_lookup(domid_t id) { return id == dom.id ? &dom : id == other.id ? &other : NULL; }
 struct domain *domain_lookup_any(domid_t id) { return domain_lookup(id); }
@@ -338,6 +368,150 @@ static void random_step(void)
 	}
 }
 
+static void relinquish(void);
+
+/* --- the guest on shadows --- */
+
+static bool stored[FRAMES];	/* by the guest's addresses, since the log was last cleaned */
+
+static void log_on(void)
+{
+	struct pv_shadow *s = calloc(1, sizeof(*s));
+
+	frames_logged = 1;
+	shadows_given = 0;
+	spin_lock_init(&s->lock);
+	assert_int_equal(pv_shadow_describe(s, SHADOWS), 0);
+	while (pv_shadow_add_page(s))
+		;
+	s->state = LOG_ON;
+	pv_dom.shadow = s;
+	pv_dom.log_dirty = true;
+	pv_shadow_roots(&vcpu);
+	memset(stored, 0, sizeof(stored));
+	for (unsigned n = FIRST; n < FRAMES; n++) {
+		host_frames[n].count &= ~FRAME_LOGGED;
+		host_m2p[n] = n;
+	}
+}
+
+/* What tables from 'root' allow: the entry with the rights of all steps, or 0. 'end': how many frames there are. */
+static uint64_t look_up(uint64_t root, uint64_t addr, unsigned end)
+{
+	uint64_t mfn = root, rights = PTE_W | PTE_U, e = 0;
+
+	for (int shift = 39; shift >= 12; shift -= 9) {
+		if (!mfn || mfn >= end)
+			return 0;
+		e = table(mfn)[addr >> shift & 511];
+		if (!(e & PTE_P))
+			return 0;
+		rights = (rights & e & (PTE_W | PTE_U)) | ((rights | e) & PTE_NX);
+		mfn = pte_mfn(e).n;
+	}
+	return (e & ~(PTE_W | PTE_U | PTE_NX)) | rights;
+}
+
+static bool allows(uint64_t e, uint32_t ec)
+{
+	return (e & PTE_P) && (e & PTE_U) && !((ec & PFEC_W) && !(e & PTE_W)) && !((ec & PFEC_I) && (e & PTE_NX));
+}
+
+static bool in_hole(uint64_t addr)
+{
+	for (unsigned level = 2; level <= 4; level++)
+		if (!slot_is_guests(addr >> (3 + 9 * level) & 511))
+			return true;	/* also of an L4 that maps itself */
+	return !slot_is_guests(addr >> 12 & 511);
+}
+
+static void access_memory(void)
+{
+	static const uint32_t kinds[] = { PFEC_U, PFEC_U | PFEC_W, PFEC_U | PFEC_I };
+	uint64_t root, addr = 0, guest, shadow;
+	uint32_t ec = kinds[rand() % 3];
+	bool again;
+
+	for (unsigned level = 0; level < 4; level++)
+		addr = addr << 9 | slots[rand() % ARRAY_SIZE(slots)];
+	addr = (uint64_t)((int64_t)(addr << 28) >> 16);
+	pv_vcpu.kernel_mode = rand() % 2;
+	root = pv_vcpu.kernel_mode ? pv_vcpu.guest_table : pv_vcpu.guest_table_user;
+	if (!root || in_hole(addr))
+		return;
+	guest = look_up(root, addr, FRAMES);
+	for (unsigned tries = 0;; tries++) {
+		shadow = look_up(pv_shadow_mfn(pv_vcpu.shadow_root[pv_vcpu.kernel_mode]), addr, ALL + SHADOWS);
+		if (allows(shadow, ec))
+			break;
+		again = pv_shadow_fault(&vcpu, addr, ec | (shadow ? PFEC_P : 0));
+		assert_in_range(tries, 0, 3);
+		if (!again) {
+			assert_false(allows(guest, ec));
+			return;
+		}
+	}
+	assert_true(allows(guest, ec));
+	assert_int_equal(pte_mfn(shadow).n, pte_mfn(guest).n);
+	if (ec & PFEC_W)
+		stored[pte_mfn(guest).n] = true;
+}
+
+/* By the other domain, as dom0 does. */
+static void read_log(bool clean)
+{
+	uint64_t map[2] = { ~0ull, ~0ull };
+	static struct vcpu reader = { .domain = &other, .pv = &pv_vcpu, .info = &info };
+	uint32_t count, faults;
+	int rc;
+
+	host_current = &reader;
+	do {
+		rc = pv_log_dirty_read(&dom, clean, (uint8_t *)map, FRAMES, &count, &faults);
+	} while (rc == -EAGAIN_HYPERCALL);
+	host_current = &vcpu;
+	assert_int_equal(rc, 0);
+	assert_int_equal(map[0] >> FRAMES, (1ull << (64 - FRAMES)) - 1);	/* beyond its end */
+	for (unsigned n = FIRST; n < FOREIGN; n++)
+		if (stored[n])
+			assert_true(map[0] >> n & 1);
+	if (clean)
+		memset(stored, 0, sizeof(stored));
+}
+
+static void logged_guest(unsigned seed, unsigned rate)
+{
+	void *state = NULL;
+
+	new_world(&state);
+	srand(seed);
+	preempt_rate = 0;
+	for (unsigned i = 0; i < 500; i++)
+		random_step();
+	log_on();
+	preempt_rate = rate;
+	for (unsigned i = 0; i < 4000; i++) {
+		random_step();
+		check_world();
+		for (unsigned k = 0; k < 8; k++) {
+			access_memory();
+			self_check_shadows();
+		}
+		if (rand() % 16 == 0)
+			read_log(rand() % 2);
+	}
+	relinquish();
+	assert_int_equal(shadows_given, 0);
+	free(pv_dom.shadow);
+	assert_int_equal(frames_logged, 0);
+}
+
+static void test_logged(void **state)
+{
+	for (unsigned seed = 0; seed < 10; seed++)
+		logged_guest(seed, seed % 2 ? 2 + seed % 7 : 0);
+}
+
 static void relinquish(void)
 {
 	dom.state = DOM_DYING;
@@ -426,6 +600,7 @@ int main(void)
 		cmocka_unit_test_setup(test_l1tf, new_world),
 		cmocka_unit_test_setup(test_random, new_world),
 		cmocka_unit_test_setup(test_random_preempted, new_world),
+		cmocka_unit_test_setup(test_logged, new_world),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
