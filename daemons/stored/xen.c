@@ -40,6 +40,9 @@ int xen_open(void)
 	hcall = hcall_open();
 	if (!evtchn || !hcall)
 		return -ENODEV;
+	/* Events are taken until there is none. */
+	if (fcntl(xenevtchn_fd(evtchn), F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
 	death_port = xenevtchn_bind_virq(evtchn, VIRQ_DOM_EXC);
 	return death_port < 0 ? -errno : 0;
 }

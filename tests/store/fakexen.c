@@ -94,7 +94,7 @@ xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int 
 
 	(void)logger;
 	(void)flags;
-	h->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	h->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	in_folder(at.sun_path, sizeof(at.sun_path), "evtchn", -1);
 	unlink(at.sun_path);
 	if (bind(h->fd, (struct sockaddr *)&at, sizeof(at)) < 0)
@@ -145,7 +145,8 @@ xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
 {
 	uint32_t domid;
 
-	if (recv(h->fd, &domid, sizeof(domid), MSG_DONTWAIT) != sizeof(domid))
+	/* It waits, as the real one, unless the descriptor was made otherwise. */
+	if (recv(h->fd, &domid, sizeof(domid), 0) != sizeof(domid))
 		return -1;
 	return domid == DOM_EXC ? PORT_VIRQ : PORT_DOMAIN + (int)domid;
 }
