@@ -32,7 +32,37 @@ void perms_put(struct perms *perms)
 
 static size_t bytes_of(const struct node *n)
 {
-	return sizeof(*n) + n->name_len + 1 + n->value_len + n->room * sizeof(n->child[0]);
+	return sizeof(*n) + n->name_len + 1 + n->value_len + n->room * sizeof(n->child[0]) + n->listing_len;
+}
+
+static void drop_listing(struct node *n)
+{
+	node_sums.bytes -= n->listing_len;
+	free(n->listing);
+	n->listing = NULL;
+	n->listing_len = 0;
+}
+
+const char *node_listing(struct node *n, size_t max, size_t *len)
+{
+	size_t size = 0;
+	char *at;
+
+	if (!n->listing) {
+		for (uint32_t i = 0; i < n->children && size <= max; i++)
+			size += n->child[i]->name_len + 1;
+		if (size > max)
+			return NULL;
+		at = n->listing = mem_alloc(size);
+		for (uint32_t i = 0; i < n->children; i++) {
+			memcpy(at, n->child[i]->name, n->child[i]->name_len + 1);
+			at += n->child[i]->name_len + 1;
+		}
+		n->listing_len = size;
+		node_sums.bytes += size;
+	}
+	*len = n->listing_len;
+	return n->listing;
 }
 
 struct node *node_new(const char *name, size_t len, struct perms *perms, uint64_t gen)
@@ -68,6 +98,7 @@ void node_put(struct node *n)
 	perms_put(n->perms);
 	free(n->child);
 	free(n->value);
+	free(n->listing);
 	free(n);
 }
 
@@ -143,6 +174,7 @@ struct node *node_add_child(struct node *parent, struct node *child, uint64_t ge
 {
 	uint32_t i = place_of(parent, child->name, child->name_len);
 
+	drop_listing(parent);
 	if (parent->children == parent->room)
 		set_room(parent, parent->room ? parent->room + parent->room / 2 + 1 : 4);
 	memmove(&parent->child[i + 1], &parent->child[i], (parent->children - i) * sizeof(parent->child[0]));
@@ -160,6 +192,7 @@ void node_remove_child(struct node *parent, const char *name, size_t len, uint64
 	if (!slot)
 		return;
 	gone = *slot;
+	drop_listing(parent);
 	parent->children--;
 	memmove(slot, slot + 1, (&parent->child[parent->children] - slot) * sizeof(*slot));
 	parent->child_gen = gen;

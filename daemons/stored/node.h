@@ -36,6 +36,8 @@ struct node {
 	struct perms *perms;
 	struct node **child;	/* sorted by name */
 	char *value;
+	char *listing;		/* the children's names, if somebody has asked */
+	uint32_t listing_len;
 	uint16_t name_len;
 	char name[];
 };
@@ -49,6 +51,9 @@ struct node *node_new(const char *name, size_t len, struct perms *perms, uint64_
 struct node *node_get(struct node *);
 void node_put(struct node *);
 struct node *node_child(const struct node *, const char *name, size_t len);
+
+/* The children's names, each ended by a 0, of len bytes in all; NULL with more than max. Valid until a child comes or goes. */
+const char *node_listing(struct node *, size_t max, size_t *len);
 
 /* These want a node that is its tree's own. */
 void node_set_value(struct node *, const void *value, size_t len, uint64_t gen);

@@ -123,22 +123,15 @@ int req_read(struct request *r)
 
 int req_directory(struct request *r)
 {
-	char names[XENSTORE_PAYLOAD_MAX];
+	const char *names;
 	struct node *n;
-	size_t len = 0;
+	size_t len;
 	int err = look_up_body(r, PERM_READ, true, &n);
 
 	if (err)
 		return err;
-	for (uint32_t i = 0; i < n->children; i++) {
-		const struct node *child = n->child[i];
-
-		if (len + child->name_len + 1 > sizeof(names))
-			return -E2BIG;
-		memcpy(names + len, child->name, child->name_len + 1);
-		len += child->name_len + 1;
-	}
-	return request_reply(r, names, len);
+	names = node_listing(n, XENSTORE_PAYLOAD_MAX, &len);
+	return names ? request_reply(r, names, len) : -E2BIG;
 }
 
 int req_directory_part(struct request *r)

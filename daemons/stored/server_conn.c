@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "ring.h"
@@ -116,12 +117,9 @@ static void on_gone(struct conn *c)
 		the_server->first_free = c->slot;
 	list_remove(&cl->run);
 	list_append(&the_server->gone, &cl->gone);
-	if (cl->source.fd >= 0) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "c%u.%u", c->slot, c->generation);
-		skel_forget_fd(name);
-	}
+	/* Whoever keeps a copy of it sees that it is over, and drops it. */
+	if (cl->source.fd >= 0)
+		shutdown(cl->source.fd, SHUT_RDWR);
 }
 
 static void on_socket(struct loop_source *source, uint32_t events)
@@ -244,15 +242,14 @@ static void doom_transactions(struct server *v)
 					server_commit(v, server_record(v, REC_DOOM, i, tx->id, 0));
 }
 
+/* One at a time: mostly there is one, and the next look at the loop's descriptors costs no more than asking in vain. */
 static void on_listen(struct loop_source *source, uint32_t events)
 {
-	(void)events;
-	for (int i = 0; i < 16; i++) {
-		int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd < 0 || server_add_socket(the_server, fd) < 0)
-			return;
-	}
+	(void)events;
+	if (fd >= 0)
+		server_add_socket(the_server, fd);
 }
 
 static void on_events(struct loop_source *source, uint32_t events)

@@ -43,7 +43,8 @@ void store_init(struct store *s, uint32_t hash_seed)
 void store_free(struct store *s)
 {
 	for (unsigned i = 0; i < DOMIDS; i++)
-		free(s->domains[i]);
+		if (s->domains[i])
+			free(s->domains[i]);
 	for (unsigned i = 0; i < MAX_CONNS; i++)
 		if (s->conns[i])
 			conn_free(s, s->conns[i]);

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -37,9 +40,43 @@ int skel_drop_privileges(const struct skel_privileges *p)
 	return 0;
 }
 
+/* One notice, on a socket that stays: sd_notify() makes one each time, and clients come often. */
+static void notice(const char *text, int fd)
+{
+	static int out = -1;
+	const char *name = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	size_t len = name ? strlen(name) : 0;
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} more = { .head = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec iov = { (void *)text, strlen(text) };
+	struct msghdr m = { .msg_name = &at, .msg_namelen = offsetof(struct sockaddr_un, sun_path) + len, .msg_iov = &iov,
+			    .msg_iovlen = 1 };
+
+	if (!len || len >= sizeof(at.sun_path))
+		return;
+	memcpy(at.sun_path, name, len);
+	if (name[0] == '@')
+		at.sun_path[0] = 0;
+	if (out < 0)
+		out = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&more.head), &fd, sizeof(fd));
+		m.msg_control = &more;
+		m.msg_controllen = sizeof(more);
+	}
+	if (sendmsg(out, &m, MSG_NOSIGNAL) < 0)
+		log_warning("notice: %s", strerror(errno));
+}
+
 void skel_ready(const char *status)
 {
-	sd_notifyf(0, "READY=1\nSTATUS=%s", status);
+	char text[256];
+
+	snprintf(text, sizeof(text), "READY=1\nSTATUS=%s", status);
+	notice(text, -1);
 }
 
 void skel_keep_fd(const char *name, int fd)
@@ -47,12 +84,15 @@ void skel_keep_fd(const char *name, int fd)
 	char text[128];
 
 	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s", name);
-	sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+	notice(text, fd);
 }
 
 void skel_forget_fd(const char *name)
 {
-	sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+	char text[128];
+
+	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", name);
+	notice(text, -1);
 }
 
 void skel_kept_fds(void (*take)(void *data, const char *name, int fd), void *data)

@@ -2,6 +2,7 @@
 """What systemd does for a daemon with a descriptor store: starts it, keeps descriptors, starts it again when it dies."""
 import array
 import os
+import select
 import signal
 import socket
 import threading
@@ -36,6 +37,8 @@ class Keeper:
             words = dict(line.split("=", 1) for line in data.decode().splitlines())
             with self.lock:
                 if words.get("FDSTORE") == "1":
+                    if len(self.fds) > 500:
+                        self._prune()
                     for fd in fds:
                         self.fds.setdefault(words["FDNAME"], []).append(fd)
                 if words.get("FDSTOREREMOVE") == "1":
@@ -44,12 +47,25 @@ class Keeper:
                 if words.get("READY") == "1":
                     self.ready.set()
 
+    def _prune(self):
+        """Drops what is over, as systemd does at once."""
+        for name in list(self.fds):
+            poll = select.poll()
+            for fd in self.fds[name]:
+                poll.register(fd, 0)
+            for fd, _ in poll.poll(0):
+                self.fds[name].remove(fd)
+                os.close(fd)
+            if not self.fds[name]:
+                del self.fds[name]
+
     def _listen(self):
         self._take_notices()
 
     def _start(self):
         self.starts += 1
         with self.lock:
+            self._prune()
             kept = [(name, fd) for name, fds in self.fds.items() for fd in fds]
         pid = os.fork()
         if pid:
