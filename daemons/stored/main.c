@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "server.h"
+#include "skel/control.h"
 #include "skel/log.h"
 #include "skel/skel.h"
 #include "store_proto.h"
@@ -61,7 +62,7 @@ static int parse(int argc, char **argv)
 		else if (c == 'n')
 			options.no_hypervisor = true;
 		else if (c == 'V')
-			log_debugging = true;
+			log_level = 7;
 		else
 			return usage(c == 'h' ? stdout : stderr), c == 'h' ? 0 : 2;
 	}
@@ -117,6 +118,42 @@ static void write_pid(void)
 	}
 }
 
+/* What the process knows, beside what XS_CONTROL tells of the state. */
+static bool status(void *data, const char *argument, FILE *out)
+{
+	const struct server *v = data;
+	unsigned sockets = 0, rings = 0, watches = 0, transactions = 0;
+
+	if (*argument)
+		return false;
+	for (unsigned i = 0; i < MAX_CONNS; i++) {
+		const struct conn *c = v->store.conns[i];
+
+		sockets += c && !c->ring;
+		rings += c && c->ring;
+		watches += c ? c->watches : 0;
+		transactions += c ? c->transactions : 0;
+	}
+	fprintf(out, "clients %u\ndomains %u\nwatches %u\ntransactions %u\n", sockets, rings, watches, transactions);
+	fprintf(out, "nodes %llu\nbytes of nodes %llu\nrecords %llu\njournal %zu\n", (unsigned long long)node_sums.nodes,
+		(unsigned long long)node_sums.bytes, (unsigned long long)v->journal.records, v->journal.size);
+	return true;
+}
+
+static const struct control_verb verbs[] = {
+	{ "status", "clients, domains, watches, open transactions, nodes; records since the start, bytes of the journal", status },
+	{ NULL, NULL, NULL },
+};
+
+static int open_control(struct server *v)
+{
+	static struct control control;
+	char path[108];
+
+	snprintf(path, sizeof(path), "%s/control", options.state);
+	return control_init(&control, &v->loop, path, verbs, v);
+}
+
 static int fail(const char *what, int err)
 {
 	log_error("%s: %s", what, strerror(-err));
@@ -149,6 +186,9 @@ int main(int argc, char **argv)
 	if (err < 0)
 		return fail(options.socket, err);
 	server_attach(&server);
+	err = open_control(&server);
+	if (err)
+		log_warning("no control socket: %s", strerror(-err));
 	write_pid();
 	err = skel_drop_privileges(&privileges);
 	if (err)

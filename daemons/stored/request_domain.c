@@ -146,7 +146,7 @@ static int control_log(struct request *r, const char **vec, int n)
 {
 	if (n != 2 || (strcmp(vec[1], "on") && strcmp(vec[1], "off")))
 		return -EINVAL;
-	log_debugging = !strcmp(vec[1], "on");
+	log_level = !strcmp(vec[1], "on") ? 7 : 6;
 	return request_ok(r);
 }
 

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-bool log_debugging;
+int log_level = 6;
 
 void log_line(int priority, const char *format, ...)
 {
@@ -12,6 +12,8 @@ void log_line(int priority, const char *format, ...)
 	va_list ap;
 	int n = snprintf(line, sizeof(line), "<%d>", priority), more;
 
+	if (priority > log_level)
+		return;
 	va_start(ap, format);
 	more = vsnprintf(line + n, sizeof(line) - n - 1, format, ap);
 	va_end(ap);

@@ -3,19 +3,14 @@
 #ifndef SKEL_LOG_H
 #define SKEL_LOG_H
 
-#include <stdbool.h>
-
-extern bool log_debugging;
+/* Lines of this priority and below are written: 3 errors, 4 warnings, 6 information (what it is at first), 7 debugging. */
+extern int log_level;
 
 void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_line(3, __VA_ARGS__)
 #define log_warning(...) log_line(4, __VA_ARGS__)
 #define log_info(...) log_line(6, __VA_ARGS__)
-#define log_debug(...)                         \
-	do {                                   \
-		if (log_debugging)             \
-			log_line(7, __VA_ARGS__); \
-	} while (0)
+#define log_debug(...) log_line(7, __VA_ARGS__)
 
 #endif
