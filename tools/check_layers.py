@@ -51,7 +51,7 @@ def resolve(path, name):
     """The file of the repository that an include with quotes names, or None."""
     roots = [os.path.dirname(path), "hypervisor", "abi", ""]
     if path.startswith("tests/fuzz"):
-        roots.append("libs")
+        roots += ["libs", "daemons"]
     if path.startswith(USER_SPACE + USER_SPACE_TESTS):
         roots = [os.path.dirname(path), "libs", "abi", "daemons"]
     if path.startswith("tests/guest"):
