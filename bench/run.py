@@ -41,14 +41,18 @@ def run_tool(*command):
     subprocess.run(command, check=True)
 
 
+def compile_programs(output):
+    run_tool("gcc", *FLAGS, "-static", "-D__XEN_TOOLS__", "-D__XEN_INTERFACE_VERSION__=0x00040f00", "-o", output,
+             *(p for p in sources("programs") if p.endswith((".c", ".S"))))
+
+
 def compile_all():
     """The plugin; and the disk with the programs: a tar archive."""
     os.makedirs(OUT, exist_ok=True)
     programs = os.path.join(OUT, "anel-bench")
     disk, plugin = os.path.join(OUT, "anel-bench.tar"), os.path.join(OUT, "count.so")
     if not newer(disk, sources("programs")):
-        run_tool("gcc", *FLAGS, "-static", "-D__XEN_TOOLS__", "-D__XEN_INTERFACE_VERSION__=0x00040f00", "-o", programs,
-                 *(p for p in sources("programs") if p.endswith((".c", ".S"))))
+        compile_programs(programs)
         with tarfile.open(disk, "w") as t:
             for path in (programs, os.path.join(HERE, "programs/compile.sh")):
                 t.add(path, os.path.basename(path))

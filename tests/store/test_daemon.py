@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The daemon as a whole: many clients and guests, killed under load, flooded, lied to."""
+import glob
+import json
 import os
 import random
+import statistics
 import struct
+import subprocess
 import threading
 import time
 
 import pytest
 
+from conftest import TOP
 from client import Error, SocketClient, strings
 
 KILLS = int(os.environ.get("ANEL_STORE_KILLS", "200"))
@@ -154,6 +159,32 @@ def test_restart_keeps_all(store):
     assert ("/a", "t") in c.events
     c.write("/local/domain/5/b", "x")
     assert g.drain()[-1] == ("/local/domain/5/b", "u")
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory):
+    """The program that measures stores."""
+    path = str(tmp_path_factory.mktemp("bench") / "anel-bench")
+    sources = glob.glob(os.path.join(TOP, "bench/programs/*.[cS]"))
+    subprocess.run(["gcc", "-O2", "-D__XEN_TOOLS__", "-D__XEN_INTERFACE_VERSION__=0x00040f00", "-o", path, *sources], check=True)
+    return path
+
+
+def test_flood(store, bench):
+    """A client that floods slows another by less than a quarter. On a noisy machine one of a few tries must show it."""
+    def rate(row):
+        out = subprocess.run([bench, "store", store.socket, str(store.keeper.pid), "1", row, "0.15"], check=True,
+                             capture_output=True, text=True).stdout
+        r = json.loads(out)
+        return r["n"] / r["seconds"]
+
+    for _ in range(5):
+        pairs = [(rate("read"), rate("read beside a flood")) for _ in range(7)]
+        alone, beside = (statistics.median(p[i] for p in pairs) for i in (0, 1))
+        print("alone %.0f, beside a flood %.0f" % (alone, beside))
+        if beside > alone / 1.25:
+            return
+    pytest.fail("alone %.0f reads a second, beside a flood %.0f" % (alone, beside))
 
 
 class Worker(threading.Thread):
