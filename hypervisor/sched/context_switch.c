@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * From one vCPU to another. A switch to idle leaves the guest's registers in the stack frame and its page tables loaded: most
- * often the same vCPU comes back. loaded_vcpu says whose they are; v->dirty_cpu names the CPU from the vCPU's side.
+ * often the same vCPU comes back. loaded_vcpu says whose they are; v->dirty_cpu names the CPU from the vCPU's side. An idle CPU
+ * that is asked to flush unloads them, so that it is woken for one flush and not for each.
  */
 #include "sched/private.h"
 #include "domain/notify.h"

@@ -8,6 +8,7 @@
 #include "lib/panic.h"
 #include "mem/heap.h"
 #include "x86/cpu.h"
+#include "x86/hooks.h"
 #include "x86/time.h"
 
 static struct vcpu_info idle_vcpu_info = { .evtchn_upcall_mask = 1 };	/* idle vCPUs get no events */
@@ -172,6 +173,7 @@ void sched_init(void)
 {
 	BUG_ON(!idle_domain);
 	domain_hooks = &hooks;
+	tlb_flushed_hook = unload_lazy;
 	softirq_open(SOFTIRQ_SCHEDULE, schedule);
 	cpupool_init();
 	sched_dump_init();

@@ -29,5 +29,7 @@ extern const char __text_start[], __text_end[];
 
 /* sched/ sets this: raises SOFTIRQ_TIMER on this CPU. Called with interrupts off. */
 extern void (*apic_timer_hook)(void);
+/* sched/ sets this: this CPU has flushed for others, which an idle one need not do twice. Called with interrupts off. */
+extern void (*tlb_flushed_hook)(void);
 
 #endif

@@ -9,12 +9,15 @@
  */
 #include "x86/ipi.h"
 #include "x86/apic.h"
+#include "x86/hooks.h"
 #include "x86/io.h"
 #include "lib/panic.h"
 #include "lib/spinlock.h"
 
 struct call_request { void (*fn)(void *); void *arg; bool wait; atomic_t pending; };
 struct flush_request { uint64_t va; unsigned flags; bool one; atomic_t pending; };
+
+void (*tlb_flushed_hook)(void);
 
 static DEFINE_PER_CPU(struct call_request, call_request);
 static DEFINE_PER_CPU(struct flush_request, flush_request);
@@ -75,15 +78,22 @@ static void serve_flushes(void)
 }
 
 void ipi_call_interrupt(void) { serve_calls(); }
-void ipi_tlb_interrupt(void) { serve_flushes(); }
+void ipi_tlb_interrupt(void)
+{
+	serve_flushes();
+	if (tlb_flushed_hook)
+		tlb_flushed_hook();
+}
 
 static void wait_for(atomic_t *pending)
 {
 	while (atomic_read(pending)) {
-		unsigned long flags = irq_save();
+		if (unlikely(!cpumask_empty(&this_cpu(flush_from)))) {
+			unsigned long flags = irq_save();
 
-		serve_flushes();
-		irq_restore(flags);
+			serve_flushes();
+			irq_restore(flags);
+		}
 		cpu_relax();
 	}
 }

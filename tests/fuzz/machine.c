@@ -81,6 +81,7 @@ struct section *sections = &section;
 const struct guest_trap_ops *guest_traps;
 void (*console_input_notify)(void), (*console_ring_notify)(void), (*console_defer)(void), (*cpu_idle_entry)(void);
 void (*apic_timer_hook)(void);
+void (*tlb_flushed_hook)(void);
 bool smap_on;
 char __image_start[1], __image_end[1];
 const struct symtab symtab = { .count = 0 };
