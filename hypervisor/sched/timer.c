@@ -34,13 +34,20 @@ static struct timer *first_timer(const struct timer_base *b)
 	return n ? container_of(n, struct timer, node) : NULL;
 }
 
-/* Under the base's lock: t has become the first of its CPU. */
-static void new_first(struct timer *t)
+/*
+ * The hardware is told after the base's lock is released, for its registers are slow, but before interrupts are on again: whoever
+ * sets an earlier timer of this CPU meanwhile raises the softirq, which programs it anew.
+ */
+struct first { s_time_t expires; unsigned cpu; };	/* expires 0: no timer has become the first of a CPU */
+
+static void unlock_base(struct timer_base *b, unsigned long flags, const struct first *f)
 {
-	if (t->cpu == smp_processor_id())
-		apic_timer_program((s_time_t)t->node.key);
-	else
-		softirq_raise_cpu(t->cpu, SOFTIRQ_TIMER);
+	spin_unlock(&b->lock);
+	if (f->expires && f->cpu == smp_processor_id())
+		apic_timer_program(f->expires);
+	else if (f->expires)
+		softirq_raise_cpu(f->cpu, SOFTIRQ_TIMER);
+	irq_restore(flags);
 }
 
 static void remove_locked(struct timer_base *b, struct timer *t)
@@ -51,12 +58,12 @@ static void remove_locked(struct timer_base *b, struct timer *t)
 	t->state = TIMER_IDLE;
 }
 
-static void insert_locked(struct timer_base *b, struct timer *t, s_time_t expires)
+static void insert_locked(struct timer_base *b, struct timer *t, s_time_t expires, struct first *f)
 {
 	tree_insert(&b->set, &t->node, expires > 0 ? (uint64_t)expires : 1);
 	t->state = TIMER_SET;
 	if (first_timer(b) == t)
-		new_first(t);
+		*f = (struct first){ (s_time_t)t->node.key, t->cpu };
 }
 
 void timer_setup(struct timer *t, void (*fn)(void *), void *arg, unsigned cpu)
@@ -68,6 +75,7 @@ void timer_set(struct timer *t, s_time_t expires)
 {
 	unsigned long flags;
 	struct timer_base *b = lock_base(t, &flags);
+	struct first first = { 0 };
 
 	while (unlikely(b->offline)) {
 		t->cpu = cpumask_first(&cpu_online_map);
@@ -76,9 +84,9 @@ void timer_set(struct timer *t, s_time_t expires)
 	}
 	if (t->state != TIMER_DEAD) {
 		remove_locked(b, t);
-		insert_locked(b, t, expires);
+		insert_locked(b, t, expires, &first);
 	}
-	spin_unlock_irqrestore(&b->lock, flags);
+	unlock_base(b, flags, &first);
 }
 
 void timer_stop(struct timer *t)
@@ -108,6 +116,7 @@ void timer_migrate(struct timer *t, unsigned cpu)
 {
 	unsigned long flags;
 	struct timer_base *b;
+	struct first first = { 0 };
 	bool was_set;
 
 	if (t->cpu == cpu)
@@ -126,14 +135,15 @@ void timer_migrate(struct timer *t, unsigned cpu)
 	/* Between the locks it may have been set anew or killed: then that stands. */
 	b = lock_base(t, &flags);
 	if (t->state == TIMER_IDLE)
-		insert_locked(b, t, (s_time_t)t->node.key);
-	spin_unlock_irqrestore(&b->lock, flags);
+		insert_locked(b, t, (s_time_t)t->node.key, &first);
+	unlock_base(b, flags, &first);
 }
 
 /* Lock order between two bases: only a CPU that goes holds two, and it is one at a time. */
 void timers_leave_cpu(unsigned to)
 {
 	struct timer_base *b = &this_cpu(timer_base), *other = &per_cpu(timer_base, to);
+	struct first first = { 0 };
 	struct timer *t;
 
 	spin_lock(&b->lock);
@@ -142,11 +152,13 @@ void timers_leave_cpu(unsigned to)
 			__builtin_ia32_pause();
 		remove_locked(b, t);
 		t->cpu = to;
-		insert_locked(other, t, (s_time_t)t->node.key);
+		insert_locked(other, t, (s_time_t)t->node.key, &first);
 		spin_unlock(&other->lock);
 	}
 	b->offline = true;
 	spin_unlock(&b->lock);
+	if (first.expires)
+		softirq_raise_cpu(to, SOFTIRQ_TIMER);
 }
 
 void timers_cpu_online(unsigned cpu) { per_cpu(timer_base, cpu).offline = false; }
@@ -155,6 +167,7 @@ static void timer_softirq(void)
 {
 	struct timer_base *b = &this_cpu(timer_base);
 	unsigned long flags = spin_lock_irqsave(&b->lock);
+	s_time_t next;
 	struct timer *t;
 
 	while ((t = first_timer(b)) && (s_time_t)t->node.key <= now()) {
@@ -168,8 +181,10 @@ static void timer_softirq(void)
 		flags = spin_lock_irqsave(&b->lock);
 		WRITE_ONCE(b->running, NULL);
 	}
-	apic_timer_program(t ? (s_time_t)t->node.key : 0);
-	spin_unlock_irqrestore(&b->lock, flags);
+	next = t ? (s_time_t)t->node.key : 0;
+	spin_unlock(&b->lock);
+	apic_timer_program(next);
+	irq_restore(flags);
 }
 
 static void hardware_timer(void)
