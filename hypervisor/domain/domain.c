@@ -26,7 +26,9 @@ const struct domain_hooks *domain_hooks;
 const struct notify_ops *notify;
 void (*vcpu_info_release_hook)(struct vcpu *v);
 
-static struct domain *table[DOMID_FIRST_RESERVED];
+#define ID_SHIFT 9	/* a page of pointers for so many ids, made when the first of them is; for good */
+#define PAGE_IDS (1u << ID_SHIFT)
+static struct domain **table[DIV_ROUND_UP(DOMID_FIRST_RESERVED, PAGE_IDS)];
 static unsigned long used[BITS_TO_LONGS(DOMID_FIRST_RESERVED)];	/* ids taken, from before creation until the end */
 static domid_t last_id;
 static DEFINE_SPINLOCK(table_lock);
@@ -36,7 +38,9 @@ static struct vcpu_info dummy_vcpu_info = { .evtchn_upcall_mask = 1 };
 
 struct domain *domain_of_id(domid_t id)
 {
-	return id < DOMID_FIRST_RESERVED ? __atomic_load_n(&table[id], __ATOMIC_ACQUIRE) : NULL;
+	struct domain **page = id < DOMID_FIRST_RESERVED ? __atomic_load_n(&table[id >> ID_SHIFT], __ATOMIC_ACQUIRE) : NULL;
+
+	return page ? __atomic_load_n(&page[id % PAGE_IDS], __ATOMIC_ACQUIRE) : NULL;
 }
 
 struct domain *domain_lookup_any(domid_t id)
@@ -91,10 +95,16 @@ bool domain_get(struct domain *d)
 	return false;
 }
 
+/* id is reserved. */
+static void table_set(domid_t id, struct domain *d)
+{
+	__atomic_store_n(&table[id >> ID_SHIFT][id % PAGE_IDS], d, __ATOMIC_RELEASE);
+}
+
 static void release_id(domid_t id)
 {
 	spin_lock(&table_lock);
-	table[id] = NULL;
+	table_set(id, NULL);
 	clear_bit(id, used);
 	spin_unlock(&table_lock);
 }
@@ -150,8 +160,21 @@ void domain_put(struct domain *d)
 		return;
 	BUG_ON(d->is_system || d->state != DOM_DEAD);
 	/* The id stays taken until all is freed: frames and grants may still name it. */
-	__atomic_store_n(&table[d->id], NULL, __ATOMIC_RELEASE);
+	table_set(d->id, NULL);
 	domain_hooks->defer(d, domain_free);
+}
+
+/* table_lock held. */
+static bool table_page(domid_t id)
+{
+	struct domain **page = table[id >> ID_SHIFT];
+
+	if (page)
+		return true;
+	page = heap_pages(0);
+	if (page)
+		__atomic_store_n(&table[id >> ID_SHIFT], page, __ATOMIC_RELEASE);
+	return page;
 }
 
 static int reserve_id(domid_t *id)
@@ -171,6 +194,8 @@ static int reserve_id(domid_t *id)
 	} else if (test_bit(*id, used)) {
 		err = -EEXIST;
 	}
+	if (!err && !table_page(*id))
+		err = -ENOMEM;
 	if (!err)
 		set_bit(*id, used);
 	spin_unlock(&table_lock);
@@ -237,7 +262,7 @@ struct domain *domain_create(domid_t id, const struct xen_domctl_createdomain *c
 		return NULL;
 	}
 	/* From here on a frame's owner is found; lookups do not show it yet. */
-	__atomic_store_n(&table[id], d, __ATOMIC_RELEASE);
+	table_set(id, d);
 	*err = ops->domain_create(d);
 	if (!*err) {
 		d->ops = ops;
