@@ -121,7 +121,7 @@ def store(sums):
 def system(sums, args):
     """Two at once: the tests that share a machine, and those that boot their own."""
     args = args or ["tests/system"]
-    lanes = [threading.Thread(target=pytest, args=(sums, "system-tests-%s.xml" % lane, "--lane", lane, *args),
+    lanes = [threading.Thread(target=pytest, args=(sums, "system-tests-%s.xml" % lane, "--lane=" + lane, *args),
                               kwargs={"prefix": "%-6s | " % lane}) for lane in ("shared", "own")]
     for lane in lanes:
         lane.start()

@@ -59,7 +59,7 @@ def test_six_guests(host):
 
 @pytest.mark.full
 def test_sixty_guests(boot):
-    m = boot(smp=4, mem="12G")
+    m = boot(mem="12G")
     guests = [Guest(m, "g%d" % i, memory=128).create(ready=None, timeout=300) for i in range(60)]
     for g in guests:
         g.wait_console("here is a shell", 900)
