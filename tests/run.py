@@ -118,6 +118,10 @@ def store(sums):
     pytest(sums, "store-tests.xml", "tests/store")
 
 
+def console(sums):
+    pytest(sums, "console-tests.xml", "tests/console")
+
+
 def system(sums, args):
     """Two at once: the tests that share a machine, and those that boot their own."""
     args = args or ["tests/system"]
@@ -135,6 +139,7 @@ def main(args):
         stage("layers and ceilings", checks, sums)
         stage("unit tests", unit, sums)
         stage("the store's daemon", store, sums)
+        stage("the console's daemon", console, sums)
         stage("fuzzers", fuzzers, sums)
         stage("guest kernels as dom0", guests, sums)
         stage("guest kernels as domU", lambda s: guests(s, "--domu"), sums)

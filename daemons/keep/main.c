@@ -44,7 +44,7 @@ static void forget(int i)
 	keep.kept[i] = keep.kept[--keep.count];
 }
 
-static void keep_fd(const char *name, int fd)
+static void keep_fd(const char *name, int fd, bool poll)
 {
 	struct epoll_event e = { .events = 0, .data.fd = fd };
 
@@ -56,7 +56,8 @@ static void keep_fd(const char *name, int fd)
 	keep.kept[keep.count].fd = fd;
 	snprintf(keep.kept[keep.count++].name, sizeof(keep.kept[0].name), "%s", name);
 	/* No events asked for: it tells when the peer has hung up. */
-	epoll_ctl(keep.epoll, EPOLL_CTL_ADD, fd, &e);
+	if (poll)
+		epoll_ctl(keep.epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
 static void forget_named(const char *name)
@@ -92,7 +93,7 @@ static void ready(void)
 static void notice(char *text, int fd)
 {
 	const char *name = "unnamed";
-	bool store = false, drop = false;
+	bool store = false, drop = false, poll = true;
 
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
 		if (!strncmp(line, "FDNAME=", 7))
@@ -101,6 +102,8 @@ static void notice(char *text, int fd)
 			store = true;
 		else if (!strcmp(line, "FDSTOREREMOVE=1"))
 			drop = true;
+		else if (!strcmp(line, "FDPOLL=0"))
+			poll = false;
 		else if (!strcmp(line, "READY=1"))
 			ready();
 		else if (!strcmp(line, "STOPPING=1"))
@@ -109,7 +112,7 @@ static void notice(char *text, int fd)
 	if (drop)
 		forget_named(name);
 	if (fd >= 0 && store)
-		keep_fd(name, fd);
+		keep_fd(name, fd, poll);
 	else if (fd >= 0)
 		close(fd);
 }

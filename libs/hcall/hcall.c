@@ -157,6 +157,25 @@ int hcall_console_ring(struct hcall *h, char *buffer, uint32_t *size, bool clear
 	return 0;
 }
 
+int hcall_console_more(struct hcall *h, char *buffer, uint32_t *size, uint32_t *index)
+{
+	struct xen_sysctl op = { 0 };
+	uint32_t n = *size < HCALL_DATA_SIZE ? *size : HCALL_DATA_SIZE;
+	int rc;
+
+	op.u.readconsole.incremental = 1;
+	op.u.readconsole.index = *index;
+	op.u.readconsole.count = n;
+	set_xen_guest_handle(op.u.readconsole.buffer, (char *)h->data);
+	rc = hcall_sysctl(h, XEN_SYSCTL_readconsole, &op);
+	if (rc)
+		return rc;
+	*size = op.u.readconsole.count < n ? op.u.readconsole.count : n;
+	*index = op.u.readconsole.index;
+	memcpy(buffer, h->data, *size);
+	return 0;
+}
+
 int hcall_debug_keys(struct hcall *h, const char *keys)
 {
 	struct xen_sysctl op = { 0 };

@@ -32,6 +32,8 @@ int hcall_physinfo(struct hcall *h, struct xen_sysctl_physinfo *info);
 int hcall_scheduler(struct hcall *h, uint32_t *id);
 /* Up to *size bytes of the hypervisor's messages; *size becomes what was read. */
 int hcall_console_ring(struct hcall *h, char *buffer, uint32_t *size, bool clear);
+/* The same from *index on, which moves to what comes next. */
+int hcall_console_more(struct hcall *h, char *buffer, uint32_t *size, uint32_t *index);
 int hcall_debug_keys(struct hcall *h, const char *keys);
 
 /* Domains */

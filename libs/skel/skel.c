@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
+#include <pwd.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +19,28 @@
 
 #include "log.h"
 
+/* The capabilities live on until they are chosen among. */
+static int become(const struct skel_privileges *p)
+{
+	struct passwd *user;
+
+	if (!p->user || geteuid() != 0)
+		return 0;
+	errno = 0;
+	user = getpwnam(p->user);
+	if (!user)
+		return errno ? -errno : -ENOENT;
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
+	    setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 || setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
+		return -errno;
+	return 0;
+}
+
 int skel_drop_privileges(const struct skel_privileges *p)
 {
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct data[2], now[2];
+	int err;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
@@ -34,6 +54,9 @@ int skel_drop_privileges(const struct skel_privileges *p)
 	for (int cap = 0; cap <= 63 && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
 		if (!(p->capabilities >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
 			break;
+	err = become(p);
+	if (err)
+		return err;
 	if (syscall(SYS_capset, &head, data) < 0)
 		return -errno;
 	log_info("%s keeps %s", p->daemon, p->keeps);
@@ -84,6 +107,14 @@ void skel_keep_fd(const char *name, int fd)
 	char text[128];
 
 	snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=%s", name);
+	notice(text, fd);
+}
+
+void skel_keep_lonely_fd(const char *name, int fd)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
 	notice(text, fd);
 }
 

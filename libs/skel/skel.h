@@ -12,6 +12,7 @@ struct skel_privileges {
 	const char *daemon;
 	uint64_t capabilities;		/* bits of linux/capability.h */
 	const char *keeps;		/* in words, for the log: descriptors opened before */
+	const char *user;		/* NULL: the process stays who it is */
 };
 
 /*
@@ -23,6 +24,8 @@ int skel_drop_privileges(const struct skel_privileges *);
 void skel_ready(const char *status);
 /* The starter keeps a copy of the descriptor by this name, until skel_forget_fd() or until its peer hangs up. */
 void skel_keep_fd(const char *name, int fd);
+/* The same of a descriptor that has no peer at times. */
+void skel_keep_lonely_fd(const char *name, int fd);
 void skel_forget_fd(const char *name);
 /* Calls with each descriptor that was kept or made for us, once. */
 void skel_kept_fds(void (*take)(void *data, const char *name, int fd), void *data);

@@ -69,6 +69,11 @@ void store_close(struct store *s)
 	free(s);
 }
 
+int store_fd(const struct store *s)
+{
+	return s->socket;
+}
+
 static int send_all(struct store *s, const void *data, size_t size)
 {
 	ssize_t n;

@@ -15,6 +15,9 @@ struct store;
 struct store *store_open(void);
 void store_close(struct store *s);
 
+/* Readable: there may be events, for store_wait(). */
+int store_fd(const struct store *s);
+
 /* The value, for free(), with a zero after it; NULL with errno set. */
 char *store_read(struct store *s, const char *path);
 /* The same of "base/name". */

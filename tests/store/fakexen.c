@@ -6,6 +6,10 @@
  * In the folder $FAKEXEN: dom<N>, a page, is the domain's store page, and the domain lives while the file exists;
  * shutdown<N> says that it has shut down. A datagram with a domain's number (32 bits) to the socket evtchn is that domain's
  * event, 0xffff is VIRQ_DOM_EXC. The daemon's events to a domain go to the socket guest<N>.
+ *
+ * Of consoles: grant<N>.<R> is the page of a grant but the store's, frame<N>.<F> that of a frame. A port of 2000+K of a domain is
+ * console K's: its events come as 0x10000 + 16*N + K and go to the socket console<N>.<K>. conring is the hypervisor's log, its
+ * event 0xfffe. A port that had an event has none before it is unmasked. $FAKEXEN_EVTCHN is another name for evtchn.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,17 +26,27 @@
 #include <unistd.h>
 
 #include <xen/domctl.h>
+#include <xen/grant_table.h>
+#include <xen/sysctl.h>
 #include <xencall.h>
 #include <xenctrl.h>
 #include <xenevtchn.h>
+#include <xenforeignmemory.h>
 #include <xengnttab.h>
 
 #define PORT_VIRQ 1
 #define PORT_DOMAIN 100
 #define DOM_EXC 0xffffu
+#define PORT_LOG 2
+#define CON_RING 0xfffeu
+#define PORT_CONSOLE 4096
+#define CONSOLES 0x10000u
+#define PORTS (PORT_CONSOLE + 16 * 1024)
 
 struct xenevtchn_handle {
 	int fd;
+	struct sockaddr_un at;
+	char masked[PORTS], waits[PORTS];
 };
 
 static const char *in_folder(char *path, size_t size, const char *name, int domid)
@@ -41,6 +55,14 @@ static const char *in_folder(char *path, size_t size, const char *name, int domi
 
 	snprintf(path, size, domid < 0 ? "%s/%s" : "%s/%s%d", folder ? folder : "/nonexistent", name, domid);
 	return path;
+}
+
+static const char *in_console(char *path, size_t size, const char *name, int domid, unsigned long n)
+{
+	char whole[64];
+
+	snprintf(whole, sizeof(whole), "%s%d.%lu", name, domid, n);
+	return in_folder(path, size, whole, -1);
 }
 
 static int exists(const char *name, int domid)
@@ -91,11 +113,13 @@ xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int 
 {
 	struct xenevtchn_handle *h = calloc(1, sizeof(*h));
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	const char *name = getenv("FAKEXEN_EVTCHN");
 
 	(void)logger;
 	(void)flags;
 	h->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	in_folder(at.sun_path, sizeof(at.sun_path), "evtchn", -1);
+	in_folder(at.sun_path, sizeof(at.sun_path), name ? name : "evtchn", -1);
+	h->at = at;
 	unlink(at.sun_path);
 	if (bind(h->fd, (struct sockaddr *)&at, sizeof(at)) < 0)
 		perror("fakexen: bind");
@@ -117,25 +141,30 @@ int xenevtchn_fd(xenevtchn_handle *h)
 xenevtchn_port_or_error_t xenevtchn_bind_virq(xenevtchn_handle *h, unsigned int virq)
 {
 	(void)h;
-	(void)virq;
-	return PORT_VIRQ;
+	return virq == VIRQ_CON_RING ? PORT_LOG : PORT_VIRQ;
 }
 
 xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *h, uint32_t domid, evtchn_port_t port)
 {
-	(void)h;
 	if (!exists("dom", domid) || port == 0 || port > 4095) {
 		errno = EINVAL;
 		return -1;
 	}
-	return PORT_DOMAIN + domid;
+	int ours = port >= 2000 && port < 2016 ? PORT_CONSOLE + 16 * domid + port - 2000 : PORT_DOMAIN + domid;
+
+	/* Events from before are nobody's. */
+	h->masked[ours] = h->waits[ours] = 0;
+	return ours;
 }
 
 int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 
-	in_folder(at.sun_path, sizeof(at.sun_path), "guest", port - PORT_DOMAIN);
+	if (port >= PORT_CONSOLE)
+		in_console(at.sun_path, sizeof(at.sun_path), "console", (port - PORT_CONSOLE) / 16, (port - PORT_CONSOLE) % 16);
+	else
+		in_folder(at.sun_path, sizeof(at.sun_path), "guest", port - PORT_DOMAIN);
 	if (port >= PORT_DOMAIN)
 		sendto(h->fd, "!", 1, MSG_DONTWAIT, (struct sockaddr *)&at, sizeof(at));
 	return 0;
@@ -143,25 +172,38 @@ int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 
 xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
 {
-	uint32_t domid;
+	uint32_t said, port;
 
 	/* It waits, as the real one, unless the descriptor was made otherwise. */
-	if (recv(h->fd, &domid, sizeof(domid), 0) != sizeof(domid))
-		return -1;
-	return domid == DOM_EXC ? PORT_VIRQ : PORT_DOMAIN + (int)domid;
+	do {
+		if (recv(h->fd, &said, sizeof(said), 0) != sizeof(said))
+			return -1;
+		port = said == DOM_EXC ? PORT_VIRQ : said == CON_RING ? PORT_LOG : PORT_DOMAIN + said;
+		if (said >= CONSOLES)
+			port = PORT_CONSOLE + said - CONSOLES;
+		if (port >= PORTS)
+			return -1;
+		h->waits[port] = h->masked[port];
+	} while (h->masked[port]);
+	h->masked[port] = 1;
+	return port;
 }
 
 int xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)
 {
-	(void)h;
-	(void)port;
+	uint32_t said = port >= PORT_CONSOLE ? port - PORT_CONSOLE + CONSOLES : port >= PORT_DOMAIN ? port - PORT_DOMAIN :
+			port == PORT_LOG ? CON_RING : DOM_EXC;
+
+	h->masked[port] = 0;
+	if (h->waits[port])
+		sendto(h->fd, &said, sizeof(said), MSG_DONTWAIT, (struct sockaddr *)&h->at, sizeof(h->at));
+	h->waits[port] = 0;
 	return 0;
 }
 
 int xenevtchn_unbind(xenevtchn_handle *h, evtchn_port_t port)
 {
-	(void)h;
-	(void)port;
+	h->masked[port] = h->waits[port] = 0;
 	return 0;
 }
 
@@ -190,10 +232,14 @@ int xengnttab_set_max_grants(xengnttab_handle *h, uint32_t nr)
 void *xengnttab_map_grant_ref(xengnttab_handle *h, uint32_t domid, uint32_t ref, int prot)
 {
 	char path[256];
-	int fd = open_fake(in_folder(path, sizeof(path), "dom", domid), O_RDWR | O_CLOEXEC, 0);
+	int fd;
 
 	(void)h;
-	(void)ref;
+	if (ref == GNTTAB_RESERVED_XENSTORE)
+		in_folder(path, sizeof(path), "dom", domid);
+	else
+		in_console(path, sizeof(path), "grant", domid, ref);
+	fd = open_fake(path, O_RDWR | O_CLOEXEC, 0);
 	if (fd < 0)
 		return NULL;
 	void *page = mmap(NULL, 4096, prot, MAP_SHARED, fd, 0);
@@ -205,6 +251,40 @@ int xengnttab_unmap(xengnttab_handle *h, void *start, uint32_t count)
 {
 	(void)h;
 	return munmap(start, count * 4096);
+}
+
+xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger, unsigned flags)
+{
+	(void)logger;
+	(void)flags;
+	return calloc(1, 16);
+}
+
+int xenforeignmemory_close(xenforeignmemory_handle *h)
+{
+	free(h);
+	return 0;
+}
+
+void *xenforeignmemory_map(xenforeignmemory_handle *h, uint32_t domid, int prot, size_t n, const xen_pfn_t frames[], int errors[])
+{
+	char path[256];
+	int fd = open_fake(in_console(path, sizeof(path), "frame", domid, frames[0]), O_RDWR | O_CLOEXEC, 0);
+	void *page;
+
+	(void)h;
+	errors[0] = fd < 0 ? -EINVAL : 0;
+	if (fd < 0 || n != 1)
+		return NULL;
+	page = mmap(NULL, 4096, prot, MAP_SHARED, fd, 0);
+	close(fd);
+	return page == MAP_FAILED ? NULL : page;
+}
+
+int xenforeignmemory_unmap(xenforeignmemory_handle *h, void *page, size_t n)
+{
+	(void)h;
+	return munmap(page, n * 4096);
 }
 
 /* Who lives: by libxenctrl for Debian's daemon, by a domctl through libxencall for ours. */
@@ -264,11 +344,47 @@ void xencall_free_buffer(xencall_handle *h, void *p)
 	free(p);
 }
 
+static void fill(struct xen_domctl_getdomaininfo *info, int domid)
+{
+	memset(info, 0, sizeof(*info));
+	info->domain = domid;
+	info->flags = exists("shutdown", domid) ? XEN_DOMINF_shutdown : 0;
+	memset(info->handle, domid, sizeof(info->handle));
+}
+
+static int sysctl_call(struct xen_sysctl *ctl)
+{
+	struct xen_sysctl_getdomaininfolist *list = &ctl->u.getdomaininfolist;
+	struct xen_sysctl_readconsole *log = &ctl->u.readconsole;
+	char path[256];
+
+	if (ctl->cmd == XEN_SYSCTL_getdomaininfolist) {
+		list->num_domains = 0;
+		for (int d = list->first_domain; d < 1000 && list->num_domains < list->max_domains; d++)
+			if (exists("dom", d))
+				fill(&list->buffer.p[list->num_domains++], d);
+		return 0;
+	}
+	if (ctl->cmd == XEN_SYSCTL_readconsole) {
+		int fd = open_fake(in_folder(path, sizeof(path), "conring", -1), O_RDONLY | O_CLOEXEC, 0);
+		ssize_t n = fd < 0 ? 0 : pread(fd, log->buffer.p, log->count, log->incremental ? log->index : 0);
+
+		close(fd);
+		log->count = n;
+		log->index = (log->incremental ? log->index : 0) + n;
+		return 0;
+	}
+	errno = ENOSYS;
+	return -1;
+}
+
 int xencall1(xencall_handle *h, unsigned int op, uint64_t arg1)
 {
 	struct xen_domctl *ctl = (struct xen_domctl *)(uintptr_t)arg1;
 
 	(void)h;
+	if (op == __HYPERVISOR_sysctl)
+		return sysctl_call((struct xen_sysctl *)(uintptr_t)arg1);
 	if (op != __HYPERVISOR_domctl || ctl->cmd != XEN_DOMCTL_getdomaininfo) {
 		errno = ENOSYS;
 		return -1;
@@ -277,10 +393,6 @@ int xencall1(xencall_handle *h, unsigned int op, uint64_t arg1)
 		errno = ESRCH;
 		return -1;
 	}
-	struct xen_domctl_getdomaininfo *info = &ctl->u.getdomaininfo;
-	int shut = exists("shutdown", ctl->domain);
-	memset(info, 0, sizeof(*info));
-	info->domain = ctl->domain;
-	info->flags = shut ? XEN_DOMINF_shutdown : 0;
+	fill(&ctl->u.getdomaininfo, ctl->domain);
 	return 0;
 }

@@ -14,12 +14,15 @@ FIRST = 3
 class Keeper:
     def __init__(self, command, folder, env=(), restart=True, log=None):
         self.command, self.restart = command, restart
+        self.unpolled = set()
         self.fds, self.ready, self.starts, self.stopping = {}, threading.Event(), 0, False
         self.lock = threading.Lock()
         self.notify_path = os.path.join(folder, "notify")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.socket.bind(self.notify_path)
+        # Daemons become other users.
+        os.chmod(self.notify_path, 0o777)
         self.env = dict(os.environ, NOTIFY_SOCKET=self.notify_path, **dict(env))
         self.log = open(log or os.devnull, "ab")
         self.pid = self._start()
@@ -41,6 +44,8 @@ class Keeper:
                         self._prune()
                     for fd in fds:
                         self.fds.setdefault(words["FDNAME"], []).append(fd)
+                        if words.get("FDPOLL") == "0":
+                            self.unpolled.add(words["FDNAME"])
                 if words.get("FDSTOREREMOVE") == "1":
                     for fd in self.fds.pop(words["FDNAME"], []):
                         os.close(fd)
@@ -49,7 +54,7 @@ class Keeper:
 
     def _prune(self):
         """Drops what is over, as systemd does at once."""
-        for name in list(self.fds):
+        for name in set(self.fds) - self.unpolled:
             poll = select.poll()
             for fd in self.fds[name]:
                 poll.register(fd, 0)

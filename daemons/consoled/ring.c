@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "ring.h"
+
+#include <errno.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define get(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define set(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELEASE)
+#define full_barrier() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define OUT ((uint32_t)sizeof(((struct xencons_interface *)0)->out))
+#define IN ((uint32_t)sizeof(((struct xencons_interface *)0)->in))
+
+int ring_receive(struct xencons_interface *page, struct slot *slot)
+{
+	uint32_t cons = get(page->out_cons), prod = get(page->out_prod), ready = prod - cons;
+	uint32_t at = cons % OUT, first = OUT - at;
+
+	if (ready > OUT) {
+		set(page->out_cons, prod);
+		full_barrier();
+		return -EPROTO;
+	}
+	if (!ready)
+		return 0;
+	if (first > ready)
+		first = ready;
+	slot_put(slot, page->out + at, first, 0);
+	slot_put(slot, page->out, ready - first, first);
+	slot_commit(slot, cons, ready);
+	set(page->out_cons, prod);
+	full_barrier();
+	return ready;
+}
+
+bool ring_ready(const struct xencons_interface *page)
+{
+	return get(page->out_cons) != get(page->out_prod);
+}
+
+uint32_t ring_room(const struct xencons_interface *page)
+{
+	uint32_t used = get(page->in_prod) - get(page->in_cons);
+
+	return used > IN ? 0 : IN - used;
+}
+
+ssize_t ring_read_from(struct xencons_interface *page, int fd)
+{
+	uint32_t prod = get(page->in_prod), used = prod - get(page->in_cons), room = used > IN ? 0 : IN - used;
+	uint32_t at = prod % IN, first = IN - at < room ? IN - at : room;
+	struct iovec piece[2] = { { page->in + at, first }, { page->in, room - first } };
+	ssize_t n = room ? readv(fd, piece, 2) : 0;
+
+	if (n > 0) {
+		set(page->in_prod, prod + (uint32_t)n);
+		full_barrier();
+	}
+	return n;
+}
+
+void ring_resume(struct xencons_interface *page, const struct slot *slot)
+{
+	if (slot->batch_size && slot->end == slot->batch_end && get(page->out_cons) == slot->batch_from)
+		set(page->out_cons, slot->batch_from + slot->batch_size);
+	full_barrier();
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A domain's console page (xen/io/console.h). All in it may change at any moment and hold anything: each index is read once and
+ * judged. Our own two indexes are the guest's to change too (a kernel that takes over from another begins anew); a guest that
+ * makes them impossible loses what was in the ring, nothing else.
+ */
+#ifndef CONSOLED_RING_H
+#define CONSOLED_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <xen/io/console.h>
+
+#include "slots.h"
+
+/* Bytes moved from the page to the slot; -EPROTO: the indexes were impossible, and the ring is now empty. */
+int ring_receive(struct xencons_interface *, struct slot *);
+/* Whether the guest has written more. */
+bool ring_ready(const struct xencons_interface *);
+/* How many bytes of input there is room for. */
+uint32_t ring_room(const struct xencons_interface *);
+/* Input from a descriptor into the ring, as much as there is room for: what read() returned. */
+ssize_t ring_read_from(struct xencons_interface *, int fd);
+/* After a restart: the guest is told of bytes that the last process took and did not tell of. */
+void ring_resume(struct xencons_interface *, const struct slot *);
+
+#endif

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Ring, slot and log at every point where a kill can come. A stop between two stores is played by putting back what the
+ * process had not got to; what must stay true: the log is the guest's stream, each byte once.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "consoled/budget.h"
+#include "consoled/logfile.h"
+#include "consoled/ring.h"
+
+static char folder[] = "/tmp/anel-consoled-XXXXXX";
+static int dir;
+static struct slots slots;
+static struct xencons_interface page;
+static const uint8_t handle[SLOT_HANDLE] = "a domain";
+static const struct log_limits large = { 1u << 30, 4 };
+
+static int set_up(void **state)
+{
+	strcpy(folder + sizeof(folder) - 7, "XXXXXX");
+	dir = mkdtemp(folder) ? open(folder, O_RDONLY | O_DIRECTORY) : -1;
+	memset(&page, 0, sizeof(page));
+	return dir < 0 || slots_open(&slots, dir);
+}
+
+static int tear_down(void **state)
+{
+	static const char *const names[] = { "consoles", "log", "log.1", "log.2", "log.3" };
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlinkat(dir, names[i], 0);
+	slots_close(&slots);
+	close(dir);
+	return rmdir(folder);
+}
+
+static char of_stream(uint64_t pos)
+{
+	return (char)(pos * 7 + pos / 251);
+}
+
+/* The guest writes up to n more bytes of the stream. */
+static void guest_writes(uint64_t *sent, unsigned n)
+{
+	while (n-- && page.out_prod - page.out_cons < sizeof(page.out))
+		page.out[MASK_XENCONS_IDX(page.out_prod++, page.out)] = of_stream((*sent)++);
+}
+
+static void check_file(const char *name, uint64_t *at)
+{
+	int fd = openat(dir, name, O_RDONLY);
+	char bytes[4096];
+	ssize_t n;
+
+	assert_true(fd >= 0);
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			assert_int_equal(bytes[i], of_stream((*at)++));
+	close(fd);
+}
+
+static void test_stream(void **state)
+{
+	uint64_t sent = 0, at = 0;
+	uint32_t index;
+	struct slot *slot = slots_new(&slots, 5, 0, handle, &index);
+	struct logfile log;
+
+	page.out_cons = page.out_prod = UINT32_MAX - 3000;
+	logfile_open(&log, dir, "log", slot, &large);
+	srand(1);
+	for (int i = 0; i < 3000; i++) {
+		uint64_t log_pos = slot->log_pos;
+		uint32_t cons = page.out_cons;
+		int died = rand() % 6;
+
+		guest_writes(&sent, rand() % 1500);
+		assert_true(ring_receive(&page, slot) >= 0);
+		assert_true(slot->end == sent);
+		if (died == 1) {
+			/* The guest was not told; meanwhile it may have written where there was room. */
+			page.out_cons = cons;
+			guest_writes(&sent, rand() % 300);
+			ring_resume(&page, slot);
+			ring_receive(&page, slot);
+		}
+		logfile_write(&log, slot, &large);
+		if (died == 2)
+			slot->log_pos = log_pos;
+		if (died == 3 && sent > log_pos) {
+			slot->log_pos = log_pos;
+			assert_int_equal(ftruncate(log.fd, log_pos + rand() % (sent - log_pos)), 0);
+		}
+		if (died) {
+			logfile_close(&log);
+			ring_resume(&page, slot);
+			assert_ptr_equal(slots_find(&slots, 5, 0, handle, &index), slot);
+			logfile_open(&log, dir, "log", slot, &large);
+			logfile_write(&log, slot, &large);
+		}
+		assert_true(page.out_cons == page.out_prod);
+		assert_true(slot->log_pos == sent && slot->log_shift == 0);
+		for (uint64_t p = slot_oldest(slot); p < sent; p += 97)
+			assert_int_equal(slot_byte(slot, p), of_stream(p));
+	}
+	logfile_close(&log);
+	check_file("log", &at);
+	assert_true(at == sent);
+}
+
+static void test_rotation(void **state)
+{
+	static const struct log_limits small = { 10000, 3 };
+	static const char *const names[] = { "log", "log.1", "log.2", "log.3", "log.4" };
+	uint64_t sent = 0, at;
+	uint32_t index;
+	struct slot *slot = slots_new(&slots, 5, 0, handle, &index);
+	struct logfile log;
+	struct stat st;
+
+	logfile_open(&log, dir, "log", slot, &small);
+	for (int i = 0; i < 200; i++) {
+		guest_writes(&sent, 1000);
+		ring_receive(&page, slot);
+		logfile_write(&log, slot, &small);
+	}
+	at = sent;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(fstatat(dir, names[i], &st, 0), 0);
+		assert_in_range(st.st_size, i ? 10000 : 1, 10000 + 2048);
+		at -= st.st_size;
+	}
+	for (int i = 3; i >= 0; i--)
+		check_file(names[i], &at);
+	assert_true(at == sent);
+	assert_int_equal(fstatat(dir, names[4], &st, 0), -1);
+	/* Killed with log.1 and log.2 moved on, or only log.2: the gap is filled first, nothing goes over the end. */
+	assert_int_equal(unlinkat(dir, "log.2", 0), 0);
+	assert_int_equal(fstatat(dir, "log.3", &st, 0), 0);
+	for (int i = 0; i < 10; i++) {
+		guest_writes(&sent, 1000);
+		ring_receive(&page, slot);
+		logfile_write(&log, slot, &small);
+	}
+	struct stat now;
+	assert_int_equal(fstatat(dir, "log.3", &now, 0), 0);
+	assert_true(now.st_ino == st.st_ino);
+	logfile_close(&log);
+}
+
+/* Another's words at the end of the file are kept, and ours follow. */
+static void test_shared_file(void **state)
+{
+	uint64_t sent = 0;
+	uint32_t index;
+	struct slot *slot = slots_new(&slots, 5, 0, handle, &index);
+	struct logfile log;
+	struct stat st;
+
+	logfile_open(&log, dir, "log", slot, &large);
+	guest_writes(&sent, 100);
+	ring_receive(&page, slot);
+	logfile_write(&log, slot, &large);
+	assert_int_equal(write(log.fd, "other", 5), 5);
+	logfile_close(&log);
+	guest_writes(&sent, 100);
+	ring_receive(&page, slot);
+	logfile_open(&log, dir, "log", slot, &large);
+	logfile_write(&log, slot, &large);
+	assert_int_equal(fstat(log.fd, &st), 0);
+	assert_int_equal(st.st_size, 205);
+	logfile_close(&log);
+	/* A link or a pipe of that name is no log. */
+	unlinkat(dir, "log", 0);
+	assert_int_equal(symlinkat("elsewhere", dir, "log"), 0);
+	logfile_open(&log, dir, "log", slot, &large);
+	assert_int_equal(log.fd, -1);
+	guest_writes(&sent, 100);
+	ring_receive(&page, slot);
+	logfile_write(&log, slot, &large);
+	assert_true(slot->log_pos == sent);
+	unlinkat(dir, "log", 0);
+	assert_int_equal(mkfifoat(dir, "log", 0600), 0);
+	logfile_open(&log, dir, "log", slot, &large);
+	assert_int_equal(log.fd, -1);
+}
+
+/* Whatever the four indexes are: nothing outside the rings is touched (the sanitizer looks), and an honest guest goes on. */
+static void test_liar(void **state)
+{
+	static const uint32_t odd[] = { 0, 1, 1023, 1024, 1025, 2047, 2048, 2049, INT32_MAX, INT32_MIN, UINT32_MAX,
+					UINT32_MAX - 2047 };
+	uint32_t index, *const words[] = { &page.in_cons, &page.in_prod, &page.out_cons, &page.out_prod };
+	struct slot *slot = slots_new(&slots, 5, 0, handle, &index);
+	int pipes[2];
+	ssize_t n;
+
+	assert_int_equal(pipe2(pipes, O_NONBLOCK), 0);
+	srand(2);
+	for (int i = 0; i < 200000; i++) {
+		uint64_t before = slot->end;
+		uint32_t word = rand() % 2 ? odd[rand() % 12] : (uint32_t)rand() * 3u, ready;
+		int got;
+
+		*words[rand() % 4] = word;
+		ready = page.out_prod - page.out_cons;
+		got = ring_receive(&page, slot);
+		assert_int_equal(got, ready > 2048 ? -EPROTO : (int)ready);
+		assert_true(slot->end == before + (got > 0 ? got : 0));
+		assert_int_equal(page.out_cons, page.out_prod);
+		assert_true(ring_room(&page) <= sizeof(page.in));
+		assert_int_equal(write(pipes[1], "some words", 10), 10);
+		n = ring_read_from(&page, pipes[0]);
+		assert_true(n <= (ssize_t)sizeof(page.in));
+		if (n < 10) {
+			char rest[16];
+
+			assert_int_equal(read(pipes[0], rest, sizeof(rest)), 10 - (n > 0 ? n : 0));
+		}
+		if (i % 5 == 0)
+			ring_resume(&page, slot);
+	}
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+static void test_slots(void **state)
+{
+	uint8_t other[SLOT_HANDLE] = "another";
+	uint32_t a, b, found;
+	struct slot *slot = slots_new(&slots, 5, 0, handle, &a);
+	struct stat st;
+
+	assert_null(slots_find(&slots, 5, 0, other, &found));
+	assert_null(slots_find(&slots, 5, 1, handle, &found));
+	assert_ptr_not_equal(slots_new(&slots, 5, 1, handle, &b), slot);
+	slots_close(&slots);
+	assert_int_equal(slots_open(&slots, dir), 0);
+	assert_non_null(slots_find(&slots, 5, 1, handle, &found));
+	assert_int_equal(found, b);
+	slots_free(&slots, a);
+	slots_free(&slots, b);
+	assert_null(slots_find(&slots, 5, 0, handle, &found));
+	assert_non_null(slots_new(&slots, 6, 0, handle, &found));
+	assert_int_equal(found, 0);
+	for (uint32_t i = 1; i < SLOTS; i++)
+		if (!slots_new(&slots, 7, i, handle, &found))
+			break;
+	assert_int_equal(found, SLOTS - 1);
+	assert_null(slots_new(&slots, 8, 0, handle, &found));
+	/* A file of another layout: nothing of it is believed. */
+	assert_int_equal(pwrite(slots.fd, "\xff", 1, 0), 1);
+	slots_close(&slots);
+	assert_int_equal(slots_open(&slots, dir), 0);
+	assert_null(slots_find(&slots, 6, 0, handle, &found));
+	assert_int_equal(fstat(slots.fd, &st), 0);
+	assert_in_range(st.st_blocks, 0, 64);
+}
+
+static void test_budget(void **state)
+{
+	static const struct budget_limits limits = { .rate = 1000, .burst = 500 };
+	struct budget b = { 500, 0 };
+	uint64_t now = 0, spent = 0;
+
+	srand(3);
+	while (now < 100000000000u) {
+		now += rand() % 3000000;
+		budget_fill(&b, &limits, now);
+		if (!budget_over(&b)) {
+			budget_spend(&b, 50);
+			spent += 50;
+		}
+	}
+	assert_in_range(spent, 90000, 100000 + 550);
+	budget_fill(&b, &limits, now + (1ull << 62));
+	assert_int_equal(b.left, 500);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_stream, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_rotation, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_shared_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_liar, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_slots, set_up, tear_down),
+		cmocka_unit_test(test_budget),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
