@@ -77,7 +77,7 @@ def test_five_hundred_cycles(host, frames):
     before = settle(host, frames)
     frames("450 32", 3000)
     for i in range(50):
-        Guest(host, "c%d" % i, memory=64).create(ready=None, flags="-p").destroy()
+        Guest(host, "c%d" % i, memory=96).create(ready=None, flags="-p").destroy()
     assert settle(host, frames) == before
 
 
