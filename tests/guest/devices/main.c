@@ -8,31 +8,13 @@
  * moved to messages and back.
  * A wrong host: loses an interrupt, delivers one that nobody ended, never unmasks the line, keeps a message's vector.
  */
-#include "guest.h"
-#include <xen/physdev.h>
+#include "pci.h"
 
 #define EDU_ID 0x11e81234u
 
 static u32 edu;			/* configuration address, 0 when there is none */
 static volatile u32 *regs;	/* its memory: 0 id, 1 liveness, 0x24 status, 0x60 raise, 0x64 acknowledge */
 static u32 gsi;
-
-#define physdev_op(cmd, arg) HCALL2(__HYPERVISOR_physdev_op, cmd, arg)
-
-static u32 conf_read(u32 dev, u32 reg)
-{
-	u32 v;
-
-	__asm__ volatile("outl %0, %%dx" : : "a"(dev | (reg & ~3u)), "d"((u16)0xcf8));
-	__asm__ volatile("inl %%dx, %0" : "=a"(v) : "d"((u16)0xcfc));
-	return v;
-}
-
-static void conf_write(u32 dev, u32 reg, u32 v)
-{
-	__asm__ volatile("outl %0, %%dx" : : "a"(dev | (reg & ~3u)), "d"((u16)0xcf8));
-	__asm__ volatile("outl %0, %%dx" : : "a"(v), "d"((u16)0xcfc));
-}
 
 CASE(scan, "PCI configuration space by its ports: the host bridge and the test device are found")
 {

@@ -1,10 +1,3 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
-#include "guest.h"
-#include <xen/grant_table.h>
-
-extern struct grant_entry_v1 *v1;	/* 2048 entries, after the case "setup" */
-extern domid_t self;			/* this domain's number */
-void grant_v1(grant_ref_t ref, const void *page, u16 flags);	/* to oneself */
-int map_ref(struct gnttab_map_grant_ref *m, u64 addr, u32 flags, grant_ref_t ref);	/* the status; 98 for an errno */
-int unmap_handle(grant_handle_t handle, u64 addr);
+#include "selfgrant.h"	/* v1: 2048 entries, after the case "setup" */

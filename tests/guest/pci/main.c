@@ -8,30 +8,12 @@
  * A wrong host: leaves the entry writable, loses a store to configuration space, lets one to an MSI-X table through, or ends
  * the guest for it.
  */
-#include "guest.h"
-#include <xen/physdev.h>
+#include "pci.h"
 
 #define RNG_ID 0x10051af4u	/* the older id of QEMU's virtio-rng; 0x10441af4 the newer */
 
 static u32 rng;			/* configuration address */
 static u64 ecam;
-
-#define physdev_op(cmd, arg) HCALL2(__HYPERVISOR_physdev_op, cmd, arg)
-
-static u32 conf_read(u32 dev, u32 reg)
-{
-	u32 v;
-
-	__asm__ volatile("outl %0, %%dx" : : "a"(dev | (reg & ~3u)), "d"((u16)0xcf8));
-	__asm__ volatile("inl %%dx, %0" : "=a"(v) : "d"((u16)0xcfc));
-	return v;
-}
-
-static void conf_write(u32 dev, u32 reg, u32 v)
-{
-	__asm__ volatile("outl %0, %%dx" : : "a"(dev | (reg & ~3u)), "d"((u16)0xcf8));
-	__asm__ volatile("outl %0, %%dx" : : "a"(v), "d"((u16)0xcfc));
-}
 
 static u32 find_cap(u32 dev, u8 id)
 {
