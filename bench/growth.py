@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""growth.py: how the boot grows with memory, in instructions until dom0's kernel, on both hypervisors; a table, and a plot (SVG) in build/bench."""
+"""growth.py [memory|domains...]: how costs grow, in instructions, on both hypervisors; a plot (SVG) for each in build/bench.
+
+What is plotted are counts of the hypervisor's instructions; where something waits, what it waits for is in them.
+"""
 import argparse
 import json
 import math
@@ -14,9 +17,11 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "harness")]
 
 import machine      # noqa: E402
 import run          # noqa: E402
+import suites       # noqa: E402
 import table        # noqa: E402
 
 MEMORY = (1, 64)     # GiB
+DOMAINS = (1, 10, 100, 500)
 COLOURS = {"xen": "#b04030", "anel": "#2060a0"}
 NAMES = {"xen": "Debian's Xen", "anel": "Anel"}
 
@@ -46,6 +51,25 @@ def boot_count(counts, timeout=400):
     raise machine.Dead("no kernel within %d s" % timeout)
 
 
+def per_operation(host, counts, side, command, rows):
+    """The hypervisor's instructions for one operation of each of a program's rows."""
+    samples = table.Samples()
+    r = suites.Run(side, host, samples, counts)
+    r.sections()
+    output = host.run("ANEL_BENCH_SHORT=1 %s %s" % (suites.BENCH, command), 400)
+    lines, sections = [json.loads(x) for x in output.splitlines() if x.startswith("{")], r.sections()
+    found = {}
+    for line in lines:
+        for section, c in sections:
+            if section == line["section"]:
+                found[line["row"]] = c["hypervisor"] / line["n"]
+    return {row: found[row] for row in rows}
+
+
+def unpack(host):
+    host.run("mkdir -p /run/bench && tar xf /dev/vdc -C /run/bench")
+
+
 def grow_memory(side, n):
     size = "%dG" % n
     host, counts = boot(side, size, mem=size, dom0_mem="512M", cpu=machine.PEER_CPU + ",phys-bits=42", wait=False,
@@ -56,17 +80,42 @@ def grow_memory(side, n):
         host.close()
 
 
-def measure(results):
-    for n in MEMORY:
-        for side in table.SIDES:
-            try:
-                values = grow_memory(side, n)
-            except (machine.Dead, machine.Failed) as e:
-                print("missing: %s, %d GiB: %s" % (side, n, e), file=sys.stderr)
-                continue
-            for plot, v in values.items():
-                results.setdefault(plot, {}).setdefault(side, {})[str(n)] = v
-                print("%s, %s, %d: %.0f" % (plot, side, n, v), flush=True)
+def grow_domains(side, steps):
+    host, counts = boot(side, "domains", smp=2)
+    results, have = {}, 0
+    try:
+        unpack(host)
+        for n in steps:
+            got = per_operation(host, counts, side, "crowd %d %d" % (have, n), ["crowd"])
+            have = n
+            results[n] = {"making a domain, by domains": got["crowd"]}
+            got = per_operation(host, counts, side, "event 1", ["event, one vCPU", "event, two vCPUs"])
+            results[n]["event round trip, by domains"] = got["event, one vCPU"]
+            results[n]["wake-up of another vCPU, by domains"] = got["event, two vCPUs"]
+            results[n]["fork (context switches), by domains"] = per_operation(host, counts, side, "process 1", ["fork"])["fork"]
+        return results
+    finally:
+        host.close()
+
+
+def measure(what, results):
+    def keep(side, n, values):
+        for plot, v in values.items():
+            results.setdefault(plot, {}).setdefault(side, {})[str(n)] = v
+            print("%s, %s, %d: %.0f" % (plot, side, n, v), flush=True)
+
+    steps = {"memory": (MEMORY, grow_memory)}
+    for name in what:
+        for n in steps[name][0] if name in steps else (None,):
+            for side in table.SIDES:
+                try:
+                    if n is None:
+                        for count, values in grow_domains(side, DOMAINS).items():
+                            keep(side, count, values)
+                    else:
+                        keep(side, n, steps[name][1](side, n))
+                except (machine.Dead, machine.Failed) as e:
+                    print("missing: %s %s %s: %s" % (name, side, n or "", e), file=sys.stderr)
 
 
 def svg(title, sides):
@@ -115,6 +164,7 @@ def show(results):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, prog="./dev bench growth")
+    p.add_argument("what", nargs="*", choices=["memory", "domains", []])
     p.add_argument("--json", metavar="FILE", help="write the results; what it has of other runs stays")
     options = p.parse_args()
     run.compile_all()
@@ -125,7 +175,7 @@ def main():
     if options.json and os.path.exists(options.json):
         with open(options.json) as f:
             results = json.load(f)
-    measure(results)
+    measure(options.what or ["memory", "domains"], results)
     if options.json:
         with open(options.json, "w") as f:
             json.dump(results, f, indent=1)

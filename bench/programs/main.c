@@ -27,6 +27,7 @@ static const struct {
 	{ "run", "ROW SECTION COMMAND...: a command as one operation", cmd_run },
 	{ "create", "SECTION LOG TEXT COMMAND...: a command, and when TEXT came into the file LOG", cmd_create },
 	{ "store", "SOCKET PID CLIENTS ROW SECONDS: clients of a store's daemon, in a loop", cmd_store },
+	{ "crowd", "HAVE WANT: makes tiny domains until there are WANT", cmd_crowd },
 	{ "mark", "SECTION: ends a section that has no beginning", cmd_mark },
 	{ "true", "nothing", NULL },
 };
