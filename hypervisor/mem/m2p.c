@@ -226,9 +226,11 @@ mfn_t m2p_named(mfn_t name)
 	if (name.n < M2P_NAME || at >= (uint64_t)nr_pieces << M2P_PIECE_SHIFT ||
 	    mfn_is_invalid(m2p_piece(at >> M2P_PIECE_SHIFT)))
 		return INVALID_MFN;
-	/* Nobody owns anything where nothing is open, or can if there is no memory even for this. */
-	if (section_is_open(at) && ram_next(&ram_all, at, at + (1ull << M2P_PAGE_SHIFT), &r) &&
-	    m2p_back(MFN(at), 1)) {
+	/*
+	 * Also where no section is open yet: a tool maps it all first, and then gives a domain memory from there. Nobody can own
+	 * anything if there is no memory even for this.
+	 */
+	if (ram_next(&ram_all, at, at + (1ull << M2P_PAGE_SHIFT), &r) && m2p_back(MFN(at), 1)) {
 		page = page_of(at);
 		return page;
 	}

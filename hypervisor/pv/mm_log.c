@@ -19,8 +19,8 @@
 #define PAGES_MAX (1ull << 40)
 
 /*
- * A bound to the memory: a sixty-fourth of what page tables of all its memory would take eight times over; and
- * what its vCPUs need at once, whose roots are never given up.
+ * A bound to the memory: eight times what page tables of all of d's memory take; and what its vCPUs need at once, whose roots
+ * are never given up.
  */
 static unsigned shadows_for(const struct domain *d)
 {
