@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "image.h"
 #include "verbs.h"
 
 static const struct verb verbs[] = {
@@ -11,6 +12,7 @@ static const struct verb verbs[] = {
 	{ "pause", "DOMAIN...", "stop its vCPUs", verb_pause },
 	{ "unpause", "DOMAIN...", "let them run again", verb_unpause },
 	{ "destroy", "DOMAIN...", "end it at once, as if its power failed", verb_destroy },
+	{ "image", "[--json] FILE", "what a saved guest's file holds, if it is whole", verb_image },
 	{ "info", "[--json]", "the host", verb_info },
 	{ "dmesg", "[-c]", "the hypervisor's messages; -c: and forget them", verb_dmesg },
 };

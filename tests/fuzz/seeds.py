@@ -127,6 +127,22 @@ def acpi():
     return bytes(out)
 
 
+def stream():
+    """A saved guest of two frames as xl writes it, and what goes to another host."""
+    def rec(kind, body):
+        return struct.pack("<II", kind, len(body)) + body + bytes(-len(body) % 8)
+
+    image = (b"\xff" * 8 + b"XENF" + struct.pack(">IHHI", 3, 0, 0, 0) + struct.pack("<IHHII", 1, 12, 0, 4, 17) +
+             rec(17, bytes(24)) + rec(2, struct.pack("<BBHI", 8, 4, 0, 0)) + rec(16, b"") + rec(3, struct.pack("<IIQ", 0, 1, 1)) +
+             rec(1, struct.pack("<IIQQ", 2, 0, 0xc << 60, 1) + bytes(8192)) + rec(8, bytes(24)) + rec(7, bytes(4096)) +
+             rec(4, bytes(8 + 5168)) + rec(5, bytes(8 + 112)) + rec(6, bytes(8 + 832)) + rec(12, bytes(8 + 16)) + rec(0, b""))
+    bare = b"LibxlFmt" + struct.pack(">II", 2, 0) + rec(1, b"") + image + rec(0, b"")
+    config = b'{"c_info": {"name": "a"}}'
+    config = struct.pack("<I", len(config)) + config
+    yield b"\1" + b"Xen saved domain, xl format\n \0 \r" + struct.pack("<IIII", 0x01020304, 3, 0, len(config)) + config + bare
+    yield b"\0" + bare
+
+
 def programs():
     """For those whose input is a list of steps: any bytes are one."""
     for seed in range(12):
@@ -142,6 +158,8 @@ def seeds(name):
         return kernels()
     if name == "unpack":
         return [bytes([which, 0xff]) + data for which, data in packed()] + [b"\5\xff" + data for _, data in packed()]
+    if name == "stream":
+        return list(stream())
     if name == "boot":
         return [multiboot1(), multiboot2()]
     if name == "acpi":
