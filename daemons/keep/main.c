@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,6 +41,8 @@ static struct {
 
 static void forget(int i)
 {
+	/* The daemon may have it open yet: the set would go on to tell of this number, which will be another's. */
+	epoll_ctl(keep.epoll, EPOLL_CTL_DEL, keep.kept[i].fd, NULL);
 	close(keep.kept[i].fd);
 	keep.kept[i] = keep.kept[--keep.count];
 }
@@ -69,6 +72,11 @@ static void forget_named(const char *name)
 
 static void hung_up(int fd)
 {
+	struct pollfd p = { .fd = fd };
+
+	/* The number may be another's since the set told of it. */
+	if (poll(&p, 1, 0) <= 0)
+		return;
 	for (int i = 0; i < keep.count; i++)
 		if (keep.kept[i].fd == fd) {
 			forget(i);

@@ -159,22 +159,34 @@ static int start_socket(struct server *v, struct client *cl, int fd)
 	return loop_add(&v->loop, &cl->source, EPOLLIN);
 }
 
-int server_add_socket(struct server *v, int fd)
+/* A client of the listening socket `from`, or, if that is -1, of the socket fd. */
+static int add_socket(struct server *v, int from, int fd)
 {
 	char name[32];
 	uint16_t index;
 	struct slot *slot = server_new_slot(v, &index, 0, 0);
 
-	if (!slot) {
+	if (slot)
+		snprintf(name, sizeof(name), "c%u.%u", index, slot->generation);
+	if (from >= 0)
+		fd = accept4(from, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	/* Whoever started us has it before the client hears anything from us, and at once: a kill before this is the client's loss. */
+	if (slot) {
+		skel_keep_fd(name, fd);
+	} else {
 		log_warning("no room for another client");
 		close(fd);
 		return -ENOSPC;
 	}
-	/* Whoever started us has it before the client hears anything from us. */
-	snprintf(name, sizeof(name), "c%u.%u", index, slot->generation);
-	skel_keep_fd(name, fd);
 	server_commit(v, server_record(v, REC_CONNECT, index, slot->generation, 0));
 	return start_socket(v, server_new_client(v, v->store.conns[index], slot), fd);
+}
+
+int server_add_socket(struct server *v, int fd)
+{
+	return add_socket(v, -1, fd);
 }
 
 void server_reconnect(struct server *v, struct client *cl)
@@ -245,11 +257,8 @@ static void doom_transactions(struct server *v)
 /* One at a time: mostly there is one, and the next look at the loop's descriptors costs no more than asking in vain. */
 static void on_listen(struct loop_source *source, uint32_t events)
 {
-	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
 	(void)events;
-	if (fd >= 0)
-		server_add_socket(the_server, fd);
+	add_socket(the_server, source->fd, -1);
 }
 
 static void on_events(struct loop_source *source, uint32_t events)

@@ -7,18 +7,19 @@ import tempfile
 import pytest
 
 from client import Client, Guest, SocketClient, notify, strings
-from keeper import Keeper
+from keeper import AnelKeep, Keeper
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, "build")
 DAEMON = os.path.join(BUILD, "daemons/stored/anel-stored")
+KEEP = os.path.join(BUILD, "daemons/keep/anel-keep")
 FAKEXEN = os.path.join(BUILD, "tests/store/libfakexen.so")
 
 
 class Store:
     """A daemon and its world."""
 
-    def __init__(self, folder, extra=()):
+    def __init__(self, folder, extra=(), keep=False):
         self.folder, self.clients = folder, []
         self.fake, self.socket = folder + "/xen", folder + "/socket"
         os.mkdir(self.fake)
@@ -26,8 +27,9 @@ class Store:
             with open("%s/%s" % (self.fake, name), "w") as f:
                 f.write(text)
         self.log = folder + "/log"
-        self.keeper = Keeper([DAEMON, "--state", folder + "/state", "--socket", self.socket, *extra], folder,
-                             {"FAKEXEN": self.fake, "LD_PRELOAD": FAKEXEN}, log=self.log)
+        command = [DAEMON, "--state", folder + "/state", "--socket", self.socket, *extra]
+        env = {"FAKEXEN": self.fake, "LD_PRELOAD": FAKEXEN}
+        self.keeper = AnelKeep(KEEP, command, folder, env, self.log) if keep else Keeper(command, folder, env, log=self.log)
         self.keeper.wait_ready()
 
     def client(self):
@@ -63,12 +65,22 @@ class Store:
 
 @pytest.fixture(scope="session")
 def built():
-    subprocess.run(["ninja", "-C", BUILD, "--quiet", "daemons/stored/anel-stored", "tests/store/libfakexen.so"], check=True)
+    subprocess.run(["ninja", "-C", BUILD, "--quiet", "daemons/stored/anel-stored", "daemons/keep/anel-keep",
+                    "tests/store/libfakexen.so"], check=True)
 
 
 @pytest.fixture
 def store(built):
     with tempfile.TemporaryDirectory(prefix="anel-store-", dir="/dev/shm") as folder:
         s = Store(folder)
+        yield s
+        s.close()
+
+
+@pytest.fixture(params=["like systemd", "anel-keep"])
+def kept_store(built, request):
+    """Under either of those who start it again."""
+    with tempfile.TemporaryDirectory(prefix="anel-store-", dir="/dev/shm") as folder:
+        s = Store(folder, keep=request.param == "anel-keep")
         yield s
         s.close()

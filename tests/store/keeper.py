@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -121,3 +122,44 @@ class Keeper:
         for fds in self.fds.values():
             for fd in fds:
                 os.close(fd)
+
+
+class AnelKeep:
+    """The same done by our own program."""
+
+    def __init__(self, program, command, folder, env=(), log=None):
+        self.log, self.pid_file = log, folder + "/pid"
+        with open(log, "ab") as f:
+            subprocess.run([program, *command, "--pid-file", self.pid_file], env=dict(os.environ, **dict(env)), check=True,
+                           stdin=subprocess.DEVNULL, stdout=f, stderr=f)
+
+    @property
+    def pid(self):
+        with open(self.pid_file) as f:
+            return int(f.read() or "0")
+
+    @property
+    def starts(self):
+        with open(self.log, errors="replace") as f:
+            return 1 + f.read().count("it is started again")
+
+    def wait_ready(self):
+        """It was when the program returned."""
+
+    def kill(self):
+        pid = self.pid
+        try:
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def stop(self):
+        for _ in range(200):
+            try:
+                with open("/proc/%d/stat" % self.pid) as f:
+                    parent = int(f.read().rpartition(")")[2].split()[1])
+                os.kill(parent, signal.SIGTERM)
+                return
+            except (OSError, ValueError):
+                time.sleep(0.02)

@@ -15,7 +15,7 @@ import pytest
 from conftest import TOP
 from client import Error, SocketClient, strings
 
-KILLS = int(os.environ.get("ANEL_STORE_KILLS", "200"))
+KILLS = int(os.environ.get("ANEL_STORE_KILLS", "100"))
 
 
 def test_many_clients(store):
@@ -214,8 +214,9 @@ class Worker(threading.Thread):
             self.error = e
 
 
-def test_killed_under_load(store):
+def test_killed_under_load(kept_store):
     """SIGKILL at random moments: each request gets its one reply, each write its one event, no commit is lost or done twice."""
+    store = kept_store
     dom0 = store.client()
     dom0.write("/shared/n", "0")
     dom0.ask("SET_PERMS", strings("/shared/n", "b0"))
@@ -253,8 +254,9 @@ def test_killed_under_load(store):
     store.check()
 
 
-def test_killed_while_clients_come(store):
+def test_killed_while_clients_come(kept_store):
     """Connections that are made meanwhile are served, or closed before they were answered."""
+    store = kept_store
     stop, errors = threading.Event(), []
 
     def come_and_go(me):
