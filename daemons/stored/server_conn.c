@@ -172,7 +172,7 @@ static int add_socket(struct server *v, int from, int fd)
 		fd = accept4(from, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return -errno;
-	/* Whoever started us has it before the client hears anything from us, and at once: a kill before this is the client's loss. */
+	/* Whoever started us has it before the client hears anything, and at once: a kill before this is the client's loss. */
 	if (slot) {
 		skel_keep_fd(name, fd);
 	} else {
