@@ -178,18 +178,19 @@ static void flush_socket(struct server *v, struct client *cl)
 static void flush_ring(struct server *v, struct client *cl)
 {
 	struct conn *c = cl->conn;
-	uint64_t from = slot_out(cl->slot), len = c->out_end - from;
-	int n;
+	int n = 1;
 
-	if (len > XENSTORE_RING_SIZE)
-		len = XENSTORE_RING_SIZE;
-	n = ring_send(cl->ring.page, cl->slot, c->out + (from - c->out_start), len);
-	if (n < 0) {
-		server_break(v, cl, XENSTORE_ERROR_RINGIDX);
-		return;
+	/* Guests tell that they have read only when the ring was full: it must be seen full after the last was put in. */
+	while (backlog(cl) && n > 0) {
+		uint64_t from = slot_out(cl->slot), len = c->out_end - from;
+
+		n = ring_send(cl->ring.page, cl->slot, c->out + (from - c->out_start),
+			      len < XENSTORE_RING_SIZE ? len : XENSTORE_RING_SIZE);
+		cl->notify |= n > 0;
 	}
 	conn_sent(c, slot_out(cl->slot));
-	cl->notify |= n > 0;
+	if (n < 0)
+		server_break(v, cl, XENSTORE_ERROR_RINGIDX);
 }
 
 static void flush(struct server *v, struct client *cl)
