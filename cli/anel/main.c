@@ -9,6 +9,7 @@
 static const struct verb verbs[] = {
 	{ "create", "[-p] [-q] FILE.cfg", "start a guest from its configuration; -p: leave it paused", verb_create },
 	{ "list", "[--json] [DOMAIN...]", "the domains", verb_list },
+	{ "console", "[-n NUMBER] DOMAIN", "its console on this terminal; Ctrl-] leaves it; -n: a further console", verb_console },
 	{ "pause", "DOMAIN...", "stop its vCPUs", verb_pause },
 	{ "unpause", "DOMAIN...", "let them run again", verb_unpause },
 	{ "destroy", "DOMAIN...", "end it at once, as if its power failed", verb_destroy },

@@ -15,6 +15,7 @@ int verb_options(int argc, char **argv, const char *const *known, unsigned *flag
 
 int verb_create(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_list(struct vm_host *host, int argc, char **argv, struct why *why);
+int verb_console(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_pause(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_unpause(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_destroy(struct vm_host *host, int argc, char **argv, struct why *why);

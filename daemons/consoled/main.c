@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "server.h"
+#include "skel/control.h"
 #include "skel/log.h"
 #include "skel/skel.h"
 
@@ -140,6 +141,38 @@ static void take(void *data, const char *name, int fd)
 	server_take_fd(data, name, fd);
 }
 
+/* domain, console, pty, bytes that have come, clients; what holds it up. */
+static bool consoles(void *data, const char *argument, FILE *out)
+{
+	const struct server *v = data;
+	const struct console *c;
+	const struct domain *d;
+
+	if (*argument)
+		return false;
+	list_each(d, &v->domains, struct domain, all)
+		list_each(c, &d->consoles, struct console, of_domain)
+			fprintf(out, "%u %u %s %llu %u%s%s%s%s\n", c->domid, c->number, c->pty.fd >= 0 ? c->tty : "-",
+				(unsigned long long)c->slot->end, c->opens, c->ring.page ? "" : " detached",
+				c->masked ? " limited" : "", c->lied ? " lied" : "", c->log.failed ? " unlogged" : "");
+	return true;
+}
+
+static const struct control_verb verbs[] = {
+	{ "consoles", "domain, number, pty, bytes so far, clients; detached, limited (it floods), lied (broke its ring), unlogged",
+	  consoles },
+	{ NULL, NULL, NULL },
+};
+
+static int open_control(struct server *v)
+{
+	static struct control control;
+	char path[108];
+
+	snprintf(path, sizeof(path), "%s/control", options.state);
+	return control_init(&control, &v->loop, path, verbs, v);
+}
+
 static int fail(const char *what, int err)
 {
 	log_error("%s: %s", what, strerror(-err));
@@ -172,6 +205,9 @@ int main(int argc, char **argv)
 	err = server_init(&server, dir);
 	if (err)
 		return fail("start", err);
+	err = open_control(&server);
+	if (err)
+		log_warning("no control socket: %s", strerror(-err));
 	write_pid();
 	err = skel_drop_privileges(&privileges);
 	if (err)

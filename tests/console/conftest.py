@@ -2,6 +2,7 @@
 """The console daemon on this machine beside our store, with Xen's libraries replaced by files (tests/store/fakexen.c)."""
 import getpass
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -89,6 +90,16 @@ class World:
                 return f.read()
         except FileNotFoundError:
             return b""
+
+    def control(self, words):
+        """An answer of the control socket."""
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.connect(self.folder + "/console/control")
+        s.send(words.encode())
+        answer = s.recv(8192)
+        s.close()
+        assert answer[0] == 0, answer
+        return answer[1:].decode()
 
     def words(self):
         with open(self.folder + "/consoled.log", errors="replace") as f:

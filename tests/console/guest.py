@@ -39,11 +39,16 @@ class Console:
         return word.value
 
     def notify(self):
-        """Lost if nobody is there."""
-        try:
-            self.socket.sendto(struct.pack("<I", self.event), self.folder + "/consoles")
-        except OSError:
-            pass
+        """Lost if nobody is there, as with a closed port; a queue that is full is not Xen's."""
+        for _ in range(5000):
+            try:
+                self.socket.sendto(struct.pack("<I", self.event), self.folder + "/consoles")
+            except BlockingIOError:
+                time.sleep(0.001)
+                continue
+            except OSError:
+                pass
+            return
 
     def wait(self, timeout=0.05):
         if select.select([self.socket], [], [], timeout)[0]:

@@ -151,6 +151,7 @@ def test_liar(world):
         c.word(offset, 0)
     c.write(b"the truth\n")
     assert until(lambda: world.log("guest-d5.log").endswith(b"the truth\n"))
+    assert " lied" in world.control("consoles").splitlines()[0] and "lied" not in world.control("consoles").splitlines()[1]
     assert "impossible" in world.words() and world.words().count("impossible") == 1
     t.close()
 

@@ -47,6 +47,7 @@ struct xenevtchn_handle {
 	int fd;
 	struct sockaddr_un at;
 	char masked[PORTS], waits[PORTS];
+	int late[64], lates;		/* unmasked when the socket was full: it is readable, so they are found */
 };
 
 static const char *in_folder(char *path, size_t size, const char *name, int domid)
@@ -174,6 +175,12 @@ xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
 {
 	uint32_t said, port;
 
+	while (h->lates) {
+		port = h->late[--h->lates];
+		if (!h->masked[port])
+			return h->masked[port] = 1, port;
+		h->waits[port] = 1;
+	}
 	/* It waits, as the real one, unless the descriptor was made otherwise. */
 	do {
 		if (recv(h->fd, &said, sizeof(said), 0) != sizeof(said))
@@ -195,8 +202,9 @@ int xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)
 			port == PORT_LOG ? CON_RING : DOM_EXC;
 
 	h->masked[port] = 0;
-	if (h->waits[port])
-		sendto(h->fd, &said, sizeof(said), MSG_DONTWAIT, (struct sockaddr *)&h->at, sizeof(h->at));
+	if (h->waits[port] && sendto(h->fd, &said, sizeof(said), MSG_DONTWAIT, (struct sockaddr *)&h->at, sizeof(h->at)) < 0 &&
+	    h->lates < 64)
+		h->late[h->lates++] = port;
 	h->waits[port] = 0;
 	return 0;
 }
