@@ -15,7 +15,15 @@ def frames(host):
     with open(os.path.join(HERE, "dom0/frames.c")) as f:
         host.put("/tmp/frames.c", f.read())
     host.run("gcc -O1 -o /tmp/frames /tmp/frames.c -lxenctrl", 120)
-    return lambda args="", timeout=60: int(host.run("/tmp/frames " + args, timeout))
+
+    def frames(args="", timeout=60):
+        return int(host.run("/tmp/frames " + args, timeout))
+
+    # A page of the M2P is taken for good when a domain first owns what it covers: let one own nearly all.
+    if not getattr(host, "all_owned", False):
+        frames("1 %d" % ((frames() >> 8) - 16), 300)
+        host.all_owned = True
+    return frames
 
 
 def settle(host, frames):

@@ -20,6 +20,19 @@ static int free_frames(xc_interface *xch, unsigned long *pages)
 	return 0;
 }
 
+/* In pieces: libxenctrl copies the list into locked memory, and dom0 has not much of it in one place. */
+static int populate(xc_interface *xch, uint32_t domid, xen_pfn_t *extent, unsigned long pages)
+{
+	for (unsigned long i = 0, n; i < pages; i += n) {
+		n = pages - i < 16384 ? pages - i : 16384;
+		if (xc_domain_populate_physmap_exact(xch, domid, n, 0, 0, extent + i)) {
+			perror("populate");
+			return -1;
+		}
+	}
+	return 0;
+}
+
 static int cycle(xc_interface *xch, unsigned long pages)
 {
 	struct xen_domctl_createdomain config = {
@@ -39,10 +52,8 @@ static int cycle(xc_interface *xch, unsigned long pages)
 	}
 	if (xc_domain_setmaxmem(xch, domid, pages * 4 + 1024))
 		perror("setmaxmem");
-	else if (xc_domain_populate_physmap_exact(xch, domid, pages, 0, 0, extent))
-		perror("populate");
 	else
-		rc = 0;
+		rc = populate(xch, domid, extent, pages);
 	if (xc_domain_destroy(xch, domid)) {
 		perror("destroy");
 		rc = -1;
