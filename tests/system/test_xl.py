@@ -8,7 +8,7 @@ import re
 import pytest
 
 import machine
-from guests import Guest, free_mib, wait_gone
+from guests import Guest, all_back, free_mib, wait_gone
 from machine import Failed
 
 
@@ -85,7 +85,7 @@ def test_create_list_destroy(host):
     g.destroy()
     wait_gone(host)
     assert "life" not in host.run("xl list")
-    assert free_mib(host) == before
+    assert all_back(host, before)
 
 
 def test_create_refused(host):
@@ -97,7 +97,7 @@ def test_create_refused(host):
     with pytest.raises(Failed):
         Guest(host, "bad", kernel=False, options=['kernel="/run/nokernel"']).create(ready=None)
     wait_gone(host)
-    assert free_mib(host) == before
+    assert all_back(host, before)
 
 
 def test_console(host, guest):
@@ -317,7 +317,7 @@ def test_shutdown(host):
     Guest(host, "down").create()
     host.run("xl shutdown -w down", 120)
     wait_gone(host)
-    assert free_mib(host) == before
+    assert all_back(host, before)
 
 
 def test_crash(host):

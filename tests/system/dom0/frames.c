@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * frames: prints the host's free frames.
- * frames CYCLES MIB: creates and destroys a domain of MIB MiB as often, through Debian's libxenctrl, then prints them.
+ * frames CYCLES MIB [DOMID]: creates and destroys a domain of MIB MiB as often, through Debian's libxenctrl, then prints them.
  * Compiled and run in dom0 by the system tests.
  */
 #include <errno.h>
@@ -33,13 +33,12 @@ static int populate(xc_interface *xch, uint32_t domid, xen_pfn_t *extent, unsign
 	return 0;
 }
 
-static int cycle(xc_interface *xch, unsigned long pages)
+static int cycle(xc_interface *xch, unsigned long pages, uint32_t domid)
 {
 	struct xen_domctl_createdomain config = {
 		.flags = 0, .max_vcpus = 1, .max_evtchn_port = 1023, .max_grant_frames = 4,
 		.max_maptrack_frames = 16, .grant_opts = XEN_DOMCTL_GRANT_version(1),
 	};
-	uint32_t domid = 0;
 	xen_pfn_t *extent = calloc(pages, sizeof(*extent));
 	int rc = -1;
 
@@ -70,7 +69,7 @@ int main(int argc, char **argv)
 	if (!xch)
 		return 1;
 	for (int i = 0; argc > 2 && i < atoi(argv[1]); i++)
-		if (cycle(xch, strtoul(argv[2], NULL, 0) << 8))
+		if (cycle(xch, strtoul(argv[2], NULL, 0) << 8, argc > 3 ? strtoul(argv[3], NULL, 0) : 0))
 			return 1;
 	if (free_frames(xch, &pages))
 		return 1;
