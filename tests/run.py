@@ -114,23 +114,24 @@ def pytest(sums, report, *args, prefix=""):
         sums.add(max(0, n["tests"] - bad - n["skipped"]), bad, n["skipped"])
 
 
-def store(sums):
-    pytest(sums, "store-tests.xml", "tests/store")
+def together(*work):
+    """Runs (function, arguments, keyword arguments) side by side."""
+    threads = [threading.Thread(target=f, args=args, kwargs=kwargs) for f, args, kwargs in work]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
 
 
-def console(sums):
-    pytest(sums, "console-tests.xml", "tests/console")
+def daemons(sums):
+    together(*((pytest, (sums, name + "-tests.xml", "tests/" + name), {"prefix": "%-7s | " % name}) for name in ("store", "console")))
 
 
 def system(sums, args):
-    """Two at once: the tests that share a machine, and those that boot their own."""
+    """Two halves at once, each with one machine at a time."""
     args = args or ["tests/system"]
-    lanes = [threading.Thread(target=pytest, args=(sums, "system-tests-%s.xml" % lane, "--lane=" + lane, *args),
-                              kwargs={"prefix": "%-6s | " % lane}) for lane in ("shared", "own")]
-    for lane in lanes:
-        lane.start()
-    for lane in lanes:
-        lane.join()
+    together(*((pytest, (sums, "system-tests-%s.xml" % lane, "--lane=" + lane, *args), {"prefix": "%-6s | " % lane})
+               for lane in ("first", "second")))
 
 
 def main(args):
@@ -138,8 +139,7 @@ def main(args):
     if not args and not PEER:
         stage("layers and ceilings", checks, sums)
         stage("unit tests", unit, sums)
-        stage("the store's daemon", store, sums)
-        stage("the console's daemon", console, sums)
+        stage("the daemons of the store and the console", daemons, sums)
         stage("fuzzers", fuzzers, sums)
         stage("guest kernels as dom0", guests, sums)
         stage("guest kernels as domU", lambda s: guests(s, "--domu"), sums)

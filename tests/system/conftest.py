@@ -13,12 +13,14 @@ from machine import Dead, Machine
 
 
 def pytest_addoption(parser):
-    parser.addoption("--lane", choices=("shared", "own"), help="only the tests that share a machine, or only the others")
+    parser.addoption("--lane", choices=("first", "second"), help="only one half; the second has the tests that boot machines of "
+                     "their own, and the modules marked second")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "full: too long for the quick tests")
     config.addinivalue_line("markers", "anel: makes sense on Anel only")
+    config.addinivalue_line("markers", "second: of the second of the two lanes that run at once (tests/run.py)")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -31,10 +33,13 @@ def pytest_collection_modifyitems(config, items):
     def own(item):
         return "host" not in item.fixturenames
 
+    def second(item):
+        return own(item) or item.get_closest_marker("second") is not None
+
     lane = config.getoption("--lane")
     if lane:
-        config.hook.pytest_deselected(items=[i for i in items if own(i) != (lane == "own")])
-        items[:] = [i for i in items if own(i) == (lane == "own")]
+        config.hook.pytest_deselected(items=[i for i in items if second(i) != (lane == "second")])
+        items[:] = [i for i in items if second(i) == (lane == "second")]
     # First what shares the machine: it need not run beside those that tests start for themselves.
     items.sort(key=own)
 
@@ -42,8 +47,8 @@ def pytest_collection_modifyitems(config, items):
 class Hosts:
     """Keeps the shared machine. A boot that failed is not tried more than twice."""
 
-    def __init__(self):
-        self.machine, self.failures = None, []
+    def __init__(self, name):
+        self.name, self.machine, self.failures = name, None, []
 
     def get(self):
         if self.machine and self.machine.alive():
@@ -54,7 +59,7 @@ class Hosts:
         if len(self.failures) >= 2:
             pytest.fail("the shared machine does not boot: %s" % self.failures[-1])
         try:
-            self.machine = Machine("host%d" % len(self.failures))
+            self.machine = Machine("%s%d" % (self.name, len(self.failures)))
         except Dead as e:
             self.failures.append(e)
             raise
@@ -71,8 +76,8 @@ class Hosts:
 
 
 @pytest.fixture(scope="session")
-def hosts():
-    h = Hosts()
+def hosts(request):
+    h = Hosts("host-%s-" % (request.config.getoption("--lane") or "all"))
     yield h
     if h.machine:
         h.machine.close()

@@ -9,6 +9,7 @@ import pytest
 import machine
 from guests import Guest, all_back, free_mib, wait_gone
 
+pytestmark = pytest.mark.second
 TOOL = os.path.join(machine.TOP, "build/cli/anel/anel")
 GRUB = 'kernel="/usr/lib/grub-xen/grub-x86_64-xen.bin"'
 
