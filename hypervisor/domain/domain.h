@@ -101,6 +101,7 @@ struct vcpu {
 	struct domain *domain;
 	volatile unsigned processor;	/* where it runs or ran last; scheduler's lock */
 	bool is_initialised;
+	bool has_pirqs;			/* one has been aimed at it, at some time */
 	volatile bool is_running;	/* on a CPU, or its state not yet saved */
 	bool runstate_stale, time_stale;	/* the last update found the area not mapped: guest_areas_retry */
 	volatile uint32_t pause_flags;	/* VPF_*, atomic bits */

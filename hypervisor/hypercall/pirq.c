@@ -323,11 +323,13 @@ bool pirq_shared(struct domain *d, unsigned pirq)
 
 static void aim(const struct pirq *p)
 {
-	const struct vcpu *v = domain_vcpu(p->domain, p->vcpu);
+	struct vcpu *v = domain_vcpu(p->domain, p->vcpu);
 	cpumask_t m;
 
 	if (!v)
 		return;
+	WRITE_ONCE(v->has_pirqs, true);
+	mb();		/* before the CPU is looked at: whoever moves it meanwhile looks at the flag afterwards */
 	cpumask_clear(&m);
 	cpumask_set_cpu(v->processor, &m);
 	irq_set_affinity(p->irq, &m);
@@ -412,7 +414,8 @@ void pirq_vcpu_moved(struct vcpu *v)
 	unsigned long flags;
 	struct pirq *p;
 
-	if (!pd || list_empty(&pd->bound))
+	/* Most vCPUs have none, and all of a domain's would wait here for one lock whenever they move. */
+	if (!pd || !READ_ONCE(v->has_pirqs))
 		return;
 	flags = spin_lock_irqsave(&pd->lock);
 	list_for_each(p, &pd->bound, bound)
