@@ -30,6 +30,7 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="only with --full"))
         if item.get_closest_marker("anel") and peer:
             item.add_marker(pytest.mark.skip(reason="not on the peer"))
+
     def own(item):
         return "host" not in item.fixturenames
 
