@@ -155,11 +155,51 @@ static int pirq_set_irq(struct pirq *p, int irq, bool msi, unsigned count)
 	return err;
 }
 
+/* Under the lock: reserves numbers first..first+count-1 if all are free still. */
+static bool reserve(struct domain *d, unsigned first, unsigned count)
+{
+	unsigned long flags = spin_lock_irqsave(&d->pirqs->lock);
+	bool ok = true;
+
+	for (unsigned i = 0; i < count; i++)
+		ok = ok && number_free(d, first + i);
+	for (unsigned i = 0; ok && i < count; i++)
+		pirq_find(d, first + i)->reserved = true;
+	spin_unlock_irqrestore(&d->pirqs->lock, flags);
+	return ok;
+}
+
+static void unreserve(struct domain *d, unsigned first, unsigned count)
+{
+	while (count--)
+		WRITE_ONCE(pirq_find(d, first + count)->reserved, false);
+}
+
+/* As find_free, but nobody else gets the numbers: drivers on several vCPUs ask at the same time. -ENOSPC, -ENOMEM */
+static int take_free(struct domain *d, bool msi, unsigned count)
+{
+	unsigned long flags;
+	int number;
+
+	do {
+		flags = spin_lock_irqsave(&d->pirqs->lock);
+		number = find_free(d, msi, count);
+		spin_unlock_irqrestore(&d->pirqs->lock, flags);
+		if (number < 0)
+			return number;
+		for (unsigned i = 0; i < count; i++)
+			if (!pirq_make(d, number + i))
+				return -ENOMEM;
+	} while (!reserve(d, number, count));
+	return number;
+}
+
 int pirq_map_gsi(struct domain *d, int gsi, int *pirq)
 {
 	struct pirq *p;
 	unsigned long flags;
 	int number = *pirq, err;
+	bool taken = false;
 
 	if (!d->pirqs || gsi <= 0 || (unsigned)gsi >= nr_gsis || (number >= 0 && !pirq_number_ok(d, number)))
 		return -EINVAL;
@@ -168,8 +208,11 @@ int pirq_map_gsi(struct domain *d, int gsi, int *pirq)
 	if (number < 0) {
 		flags = spin_lock_irqsave(&d->pirqs->lock);
 		p = pirq_of_irq(d, gsi);
-		number = p ? (int)p->number : number_free(d, gsi) ? gsi : find_free(d, false, 1);
+		number = p ? (int)p->number : number_free(d, gsi) ? gsi : -1;
 		spin_unlock_irqrestore(&d->pirqs->lock, flags);
+		taken = number < 0;
+		if (taken)
+			number = take_free(d, false, 1);
 		if (number < 0)
 			return number;
 	}
@@ -179,6 +222,8 @@ int pirq_map_gsi(struct domain *d, int gsi, int *pirq)
 	err = pirq_set_irq(p, gsi, false, 0);
 	if (!err)
 		*pirq = number;
+	else if (taken)
+		unreserve(d, number, 1);
 	return err;
 }
 
@@ -201,8 +246,8 @@ static int map_run(struct domain *d, unsigned first, unsigned first_irq, unsigne
 int pirq_map_msi(struct domain *d, const struct msi_request *r, int *pirq)
 {
 	unsigned first_irq;
-	unsigned long flags;
 	int number = *pirq, err;
+	bool taken = number < 0;
 
 	if (!d->pirqs)
 		return -EINVAL;
@@ -210,24 +255,22 @@ int pirq_map_msi(struct domain *d, const struct msi_request *r, int *pirq)
 		return -EINVAL;
 	if (!current->domain->is_hardware)
 		return -EPERM;
-	if (number < 0) {
-		flags = spin_lock_irqsave(&d->pirqs->lock);
-		number = find_free(d, true, r->count);
-		spin_unlock_irqrestore(&d->pirqs->lock, flags);
+	if (taken) {
+		number = take_free(d, true, r->count);
 		if (number < 0)
 			return number;
 	}
 	err = msi_map(r, &first_irq);
-	if (err)
-		return err;
-	err = map_run(d, number, first_irq, r->count);
-	if (err) {
-		for (unsigned i = 0; i < r->count; i++)
+	if (!err) {
+		err = map_run(d, number, first_irq, r->count);
+		for (unsigned i = 0; err && i < r->count; i++)
 			msi_unmap(first_irq + i);
-		return err;
 	}
-	*pirq = number;
-	return 0;
+	if (!err)
+		*pirq = number;
+	else if (taken)
+		unreserve(d, number, r->count);
+	return err;
 }
 
 /* Lock held, p bound. */
@@ -278,24 +321,7 @@ int pirq_unmap(struct domain *d, int pirq)
 
 int pirq_get_free(struct domain *d, bool msi)
 {
-	unsigned long flags;
-	struct pirq *p;
-	int number;
-
-	if (!d->pirqs)
-		return -EINVAL;
-	do {
-		flags = spin_lock_irqsave(&d->pirqs->lock);
-		number = find_free(d, msi, 1);
-		spin_unlock_irqrestore(&d->pirqs->lock, flags);
-		if (number < 0)
-			return number;
-		p = pirq_make(d, number);
-		if (!p)
-			return -ENOMEM;
-		/* Another vCPU may have asked at the same time. */
-	} while (xchg(&p->reserved, true));
-	return number;
+	return d->pirqs ? take_free(d, msi, 1) : -EINVAL;
 }
 
 int pirq_irq(struct domain *d, unsigned pirq)

@@ -31,6 +31,12 @@
 static struct { paddr_t page; volatile char *va; } tables[MAX_TABLES];
 static DEFINE_SPINLOCK(tables_lock);
 
+/*
+ * One function's lines are looked for among all that are MSIs: none may be half made meanwhile. Drivers that start side by side
+ * map and unmap at the same time. Interrupts on; no handler takes it.
+ */
+static DEFINE_SPINLOCK(setup_lock);
+
 static uint32_t cfg_read(const struct msi_place *m, uint16_t reg, unsigned size)
 {
 	return pci_read(m->seg, m->bus, m->devfn, reg, size);
@@ -243,12 +249,8 @@ static int decode(const struct msi_request *r, struct msi_place *m)
 	return in_use(m, r->msix ? m->entry : -1) ? -EEXIST : 0;
 }
 
-/*
- * r->count > 1 (a power of two, up to 32) is for MSI only: consecutive irqs. -ENODEV: no such capability; -EINVAL: no such entry or
- * more messages than the device has; -ENXIO: memory decoding is off or the table is not where it should be; -EEXIST: the entry is
- * mapped already; -ENOSPC: no irqs or vectors left; -ENOMEM. The lines fire once a handler is bound.
- */
-int msi_map(const struct msi_request *r, unsigned *first_irq)
+/* setup_lock held; the rest as msi_map */
+static int map_locked(const struct msi_request *r, unsigned *first_irq)
 {
 	struct msi_place m;
 	unsigned first, cpu, vector;
@@ -291,18 +293,35 @@ unuse:
 	return rc;
 }
 
+/*
+ * r->count > 1 (a power of two, up to 32) is for MSI only: consecutive irqs. -ENODEV: no such capability; -EINVAL: no such entry or
+ * more messages than the device has; -ENXIO: memory decoding is off or the table is not where it should be; -EEXIST: the entry is
+ * mapped already; -ENOSPC: no irqs or vectors left; -ENOMEM. The lines fire once a handler is bound.
+ */
+int msi_map(const struct msi_request *r, unsigned *first_irq)
+{
+	int rc;
+
+	spin_lock(&setup_lock);
+	rc = map_locked(r, first_irq);
+	spin_unlock(&setup_lock);
+	return rc;
+}
+
 void msi_unmap(unsigned irq)
 {
 	struct irq_desc *d = irq_desc(irq);
 
-	if (!d || d->chip != &msi_chip)
-		return;
-	msi_mask(d);
-	if (!in_use(&d->msi, -1) && cfg_read(&d->msi, 0, 2) != 0xffff)
-		disable(&d->msi);
-	if (d->msi.msix)
-		msix_table_unuse(&d->msi);
-	irq_give_back_msi(irq);
+	spin_lock(&setup_lock);
+	if (d && d->chip == &msi_chip) {
+		msi_mask(d);
+		if (!in_use(&d->msi, -1) && cfg_read(&d->msi, 0, 2) != 0xffff)
+			disable(&d->msi);
+		if (d->msi.msix)
+			msix_table_unuse(&d->msi);
+		irq_give_back_msi(irq);
+	}
+	spin_unlock(&setup_lock);
 }
 
 /* PHYSDEVOP_prepare_msix, release_msix. -ENODEV: no MSI-X; else as msix_table_prepare */
@@ -323,6 +342,7 @@ int msi_restore(uint16_t seg, uint8_t bus, uint8_t devfn)
 
 	if (cfg_read(&m, 0, 2) == 0xffff)
 		return -ENODEV;
+	spin_lock(&setup_lock);
 	for (unsigned irq = nr_gsis; irq < nr_irqs; irq++) {
 		struct irq_desc *d = irq_desc(irq);
 		unsigned long flags;
@@ -336,5 +356,6 @@ int msi_restore(uint16_t seg, uint8_t bus, uint8_t devfn)
 			enable(&d->msi);
 		spin_unlock_irqrestore(&d->lock, flags);
 	}
+	spin_unlock(&setup_lock);
 	return 0;
 }

@@ -88,17 +88,22 @@ static volatile u32 *table;	/* MSI-X table of the device, mapped as a driver wou
 static u64 table_pa;
 static struct physdev_map_pirq msix;
 
+static u64 find_table(u32 dev, u32 cap)
+{
+	u32 where = conf_read(dev, cap + 4);
+	u64 bar = conf_read(dev, 0x10 + 4 * (where & 7));
+
+	if ((bar & 6) == 4)
+		bar |= (u64)conf_read(dev, 0x14 + 4 * (where & 7)) << 32;
+	return (bar & ~15ul) + (where & ~7u);
+}
+
 CASE(msix_map, "the MSI-X table may be mapped writable while no interrupt of the device is")
 {
-	u32 cap = find_cap(rng, 0x11), where;
-	u64 bar;
+	u32 cap = find_cap(rng, 0x11);
 
 	NEED(cap);
-	where = conf_read(rng, cap + 4);
-	bar = conf_read(rng, 0x10 + 4 * (where & 7));
-	if ((bar & 6) == 4)
-		bar |= (u64)conf_read(rng, 0x14 + 4 * (where & 7)) << 32;
-	table_pa = (bar & ~15ul) + (where & ~7u);
+	table_pa = find_table(rng, cap);
 	conf_write(rng, 4, conf_read(rng, 4) | 6);
 	NEED((table_pa & 0xfff) == 0 && table_pa);
 	REQUIRE_RC(map_page(window(41), table_pa | PTE_RW | 0x18), 0);
@@ -164,4 +169,78 @@ CASE(msix_prepare, "prepare_msix does the same without an interrupt, once; relea
 	EXPECT(table_is_writable());
 	dev.devfn = 0;
 	EXPECT_REFUSED(physdev_op(PHYSDEVOP_prepare_msix, &dev));
+}
+
+struct driver {
+	struct physdev_map_pirq map;
+	u32 dev, cap;
+	volatile bool running;
+	long failed;		/* what the hypervisor said */
+	unsigned wrong;		/* messages on or off when they should not be */
+};
+
+static bool msix_enabled(const struct driver *d)
+{
+	static bool locked;	/* the address and data ports are one pair for all */
+	bool on;
+
+	while (__atomic_test_and_set(&locked, __ATOMIC_ACQUIRE))
+		__asm__ volatile("pause");
+	on = conf_read(d->dev, d->cap) >> 31;
+	__atomic_clear(&locked, __ATOMIC_RELEASE);
+	return on;
+}
+
+static void map_and_unmap(struct driver *d)
+{
+	for (int i = 0; i < 300 && !d->failed; i++) {
+		struct physdev_map_pirq m = d->map;
+		struct physdev_unmap_pirq u = { .domid = DOMID_SELF };
+
+		d->failed = physdev_op(PHYSDEVOP_map_pirq, &m);
+		if (d->failed)
+			break;
+		d->wrong += !msix_enabled(d);
+		u.pirq = m.pirq;
+		d->failed = physdev_op(PHYSDEVOP_unmap_pirq, &u);
+		d->wrong += msix_enabled(d);
+	}
+}
+
+static void other_driver(void *arg)
+{
+	struct physdev_set_iopl set = { 1 };
+	struct driver *d = arg;
+
+	physdev_op(PHYSDEVOP_set_iopl, &set);
+	map_and_unmap(d);
+	d->running = false;
+	for (;;)
+		HCALL2(__HYPERVISOR_sched_op, SCHEDOP_block, 0);
+}
+
+CASE(side_by_side, "two vCPUs map and unmap two devices' messages at once: each gets its own, and both are off in the end")
+{
+	static struct driver d[2];
+	struct physdev_pci_device_add add = { .seg = 0, .bus = 0, .devfn = 6 << 3 };
+
+	NEED(table && vcpu_total() > 1);
+	REQUIRE_RC(physdev_op(PHYSDEVOP_pci_device_add, &add), 0);
+	for (int i = 0; i < 2; i++) {
+		d[i].dev = 0x80000000 | (5 + i) << 11;
+		d[i].cap = find_cap(d[i].dev, 0x11);
+		NEED(d[i].cap);
+		d[i].map = (struct physdev_map_pirq){ .domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_MSI_SEG, .index = -1, .pirq = -1,
+						      .devfn = (5 + i) << 3, .table_base = find_table(d[i].dev, d[i].cap) };
+		conf_write(d[i].dev, 4, conf_read(d[i].dev, 4) | 2);
+		d[i].running = true;
+	}
+	REQUIRE_RC(vcpu_start(1, other_driver, &d[1]), 0);
+	map_and_unmap(&d[0]);
+	while (d[1].running)
+		__asm__ volatile("pause");
+	for (int i = 0; i < 2; i++) {
+		EXPECT_RC(d[i].failed, 0);
+		EXPECT_RC(d[i].wrong, 0);
+	}
 }
