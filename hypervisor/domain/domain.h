@@ -54,6 +54,7 @@ struct domain {
 	bool is_shutting_down, is_shut_down;
 	int shutdown_code;		/* SHUTDOWN_*, -1 none */
 	atomic_t pause_count;
+	atomic_t nr_polling;		/* vCPUs with VPF_POLL: counted before it is set, no more after it is cleared */
 	bool controller_paused;		/* XEN_DOMCTL_pausedomain */
 	int controller_pause_count;
 	bool started;			/* its builder has let it run once: its CPUs' features are for good */

@@ -31,21 +31,14 @@ void evtchn_mark_vcpu(struct vcpu *v)
 
 void evtchn_wake_pollers(struct domain *d, evtchn_port_t port)
 {
-	struct evtchn_domain *ed = d->evtchn;
 	struct vcpu *v;
 
-	/*
-	 * A poller sets VPF_POLL, then 'polled', then looks whether its port is pending: one of us sees the
-	 * other.
-	 */
-	if (likely(!READ_ONCE(ed->polled)) || !xchg(&ed->polled, false))
+	/* A poller is counted, sets VPF_POLL, then looks whether its port is pending: one of us sees the other. */
+	if (likely(!atomic_read(&d->nr_polling)))
 		return;
-	for_each_vcpu(d, v) {
+	for_each_vcpu(d, v)
 		if (READ_ONCE(v->pause_flags) & VPF_POLL)
 			vcpu_poll_wake(v, port);
-		if (READ_ONCE(v->pause_flags) & VPF_POLL)
-			WRITE_ONCE(ed->polled, true);
-	}
 }
 
 void evtchn_set_pending(struct evtchn *c)
@@ -548,10 +541,7 @@ static bool notify_port_pending(struct vcpu *v, uint32_t port)
 {
 	struct evtchn *c = evtchn_get(v->domain, port);
 
-	if (!c)
-		return false;
-	(void)xchg(&v->domain->evtchn->polled, true);	/* see evtchn_wake_pollers */
-	return READ_ONCE(v->domain->evtchn->ops)->is_pending(v->domain, c);
+	return c && READ_ONCE(v->domain->evtchn->ops)->is_pending(v->domain, c);
 }
 
 static bool notify_port_valid(struct domain *d, uint32_t port)

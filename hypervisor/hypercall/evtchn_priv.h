@@ -59,7 +59,6 @@ struct evtchn_port_ops {
 struct evtchn_fifo;
 struct evtchn_domain {
 	const struct evtchn_port_ops *ops;	/* changes under event_lock, read without */
-	bool polled;				/* some vCPU may be in SCHEDOP_poll; set after its VPF_POLL */
 	struct evtchn_fifo *fifo;		/* NULL: two-level; goes after a grace period */
 	/* event_lock */
 	spinlock_t event_lock;

@@ -37,10 +37,7 @@ static void periodic_due(void *arg)
 
 static void poll_due(void *arg)
 {
-	struct vcpu *v = arg;
-
-	if (__atomic_fetch_and(&v->pause_flags, ~VPF_POLL, __ATOMIC_SEQ_CST) & VPF_POLL)
-		vcpu_wake(v);
+	vcpu_poll_end(arg);
 }
 
 int guest_timers_create(struct vcpu *v)

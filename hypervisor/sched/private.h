@@ -107,6 +107,7 @@ void sched_dump_init(void);
 int guest_timers_create(struct vcpu *v);
 void guest_timers_destroy(struct vcpu *v);
 void guest_timers_migrate(struct vcpu *v, unsigned cpu);
+void vcpu_poll_end(struct vcpu *v);	/* lets v go on if it polls; any context */
 void guest_poll_timer_set(struct vcpu *v, s_time_t deadline);
 void guest_poll_timer_stop(struct vcpu *v);
 #endif

@@ -125,11 +125,21 @@ enum pull pull_from_others(struct runqueue *rq, unsigned cpu, bool idle)
 	return busiest < NR_CPUS ? pull_one(rq, cpu, busiest, false) : PULL_NONE;
 }
 
+/* All that end a poll come through here: the count falls once for each. True: one of the bits was set. */
+static bool end_wait(struct vcpu *v, uint32_t bits)
+{
+	uint32_t were = __atomic_fetch_and(&v->pause_flags, ~bits, __ATOMIC_SEQ_CST) & bits;
+
+	if (were & VPF_POLL)
+		atomic_dec(&v->domain->nr_polling);
+	return were;
+}
+
 void vcpu_kick(struct vcpu *v)
 {
 	smp_mb();	/* the event before the look at the flags: vcpu_block does it the other way round */
 	if (v->pause_flags & (VPF_BLOCKED | VPF_POLL)) {
-		__atomic_fetch_and(&v->pause_flags, ~(VPF_BLOCKED | VPF_POLL), __ATOMIC_SEQ_CST);
+		end_wait(v, VPF_BLOCKED | VPF_POLL);
 		vcpu_wake(v);
 	} else if (v->is_running && v != current) {
 		smp_send_event_check(v->processor);
@@ -149,9 +159,9 @@ void vcpu_block(void)
 		softirq_raise(SOFTIRQ_SCHEDULE);
 }
 
-static void poll_end(struct vcpu *v)
+void vcpu_poll_end(struct vcpu *v)
 {
-	if (__atomic_fetch_and(&v->pause_flags, ~VPF_POLL, __ATOMIC_SEQ_CST) & VPF_POLL)
+	if (end_wait(v, VPF_POLL))
 		vcpu_wake(v);
 }
 
@@ -164,6 +174,7 @@ long vcpu_poll(const evtchn_port_t *ports, unsigned nr, s_time_t deadline)
 			return -EINVAL;
 	guest_poll_timer_stop(v);	/* of an earlier poll */
 	v->sched->poll_port = nr == 1 ? ports[0] : 0;
+	atomic_inc(&v->domain->nr_polling);
 	__atomic_fetch_or(&v->pause_flags, VPF_POLL, __ATOMIC_SEQ_CST);
 	/* As in vcpu_block: what came before the flag. */
 	if (vcpu_event_pending(v))
@@ -176,7 +187,7 @@ long vcpu_poll(const evtchn_port_t *ports, unsigned nr, s_time_t deadline)
 	softirq_raise(SOFTIRQ_SCHEDULE);
 	return 0;
 out:
-	__atomic_fetch_and(&v->pause_flags, ~VPF_POLL, __ATOMIC_SEQ_CST);
+	end_wait(v, VPF_POLL);
 	return 0;
 }
 
@@ -185,5 +196,5 @@ void vcpu_poll_wake(struct vcpu *v, uint32_t port)
 	uint32_t waited = v->sched->poll_port;
 
 	if ((v->pause_flags & VPF_POLL) && (!waited || waited == port))
-		poll_end(v);
+		vcpu_poll_end(v);
 }

@@ -3,7 +3,8 @@
  * sched_op.
  *
  * What could be wrong: a vCPU that blocks must wake for whatever came in the moment before, and only for that.
- * How it is provoked: block and poll with events already pending, with none, with masks, with timeouts; wrong arguments.
+ * How it is provoked: block and poll with events already pending, with none, with masks, with timeouts; several poll at once; wrong
+ * arguments.
  * A wrong host: sleeps for ever through a pending event, or never sleeps.
  */
 #include "guest.h"
@@ -102,6 +103,73 @@ CASE(poll_timeout, "poll without an event returns after its time, not before")
 	EXPECT(time_ns() >= end);
 	EXPECT_RC(poll(&p, 1, 1), 0);	/* past */
 	port_close(p);
+}
+
+struct pair {
+	evtchn_port_t port;
+	volatile unsigned long got;
+	volatile bool done;
+};
+static volatile bool enough;
+
+static void rest(void)
+{
+	for (;;)
+		sched_op(SCHEDOP_block, NULL);
+}
+
+static void poller(void *arg)
+{
+	struct pair *p = arg;
+
+	while (!enough) {
+		poll(&p->port, 1, 0);
+		if (__atomic_fetch_and(&shared->evtchn_pending[p->port / 64], ~(1ul << p->port % 64), __ATOMIC_SEQ_CST) >>
+		    p->port % 64 & 1)
+			p->got++;
+	}
+	rest();
+}
+
+/* Sends when the last one was heard; gives up when one is not. */
+static void sender(struct pair *p)
+{
+	for (unsigned long i = 0; i < 20000; i++) {
+		u64 end = time_ns() + 20 * SEC;
+
+		send(p->port);
+		while (p->got == i)
+			if (time_ns() > end)
+				goto out;
+	}
+out:
+	p->done = true;
+}
+
+static void other_sender(void *arg)
+{
+	sender(arg);
+	rest();
+}
+
+CASE(poll_side_by_side, "two vCPUs poll a port each, two send to one each at the same moment: neither poller misses its own")
+{
+	static struct pair p[2];
+
+	NEED(vcpu_total() == 4);
+	for (int i = 0; i < 2; i++) {
+		p[i].port = new_ipi();
+		REQUIRE_RC(vcpu_start(1 + i, poller, &p[i]), 0);
+	}
+	REQUIRE_RC(vcpu_start(3, other_sender, &p[1]), 0);
+	sender(&p[0]);
+	while (!p[1].done)
+		sched_op(SCHEDOP_yield, NULL);
+	EXPECT_RC(p[0].got, 20000);
+	EXPECT_RC(p[1].got, 20000);
+	enough = true;
+	send(p[0].port);
+	send(p[1].port);
 }
 
 CASE(poll_errors, "poll: ports beyond the table, too many, bad pointers; events must be masked")
