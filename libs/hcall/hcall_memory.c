@@ -45,7 +45,7 @@ int hcall_claim(struct hcall *h, domid_t id, uint64_t frames)
 	return xencall2L(h->call, __HYPERVISOR_memory_op, XENMEM_claim_pages, (uintptr_t)op) < 0 ? -errno : 0;
 }
 
-static bool open_memory(struct hcall *h)
+bool hcall_open_memory(struct hcall *h)
 {
 	if (!h->memory) {
 		h->memory = xenforeignmemory_open(NULL, 0);
@@ -56,7 +56,7 @@ static bool open_memory(struct hcall *h)
 
 void *hcall_map(struct hcall *h, domid_t id, size_t n, const xen_pfn_t *frames)
 {
-	if (!open_memory(h))
+	if (!hcall_open_memory(h))
 		return NULL;
 	return xenforeignmemory_map(h->memory, id, PROT_READ | PROT_WRITE, n, frames, NULL);
 }
@@ -79,7 +79,7 @@ int hcall_grant_seed(struct hcall *h, domid_t id, const struct hcall_grant *gran
 	xenforeignmemory_resource_handle *resource;
 	void *address = NULL;
 
-	if (!open_memory(h))
+	if (!hcall_open_memory(h))
 		return -errno;
 	resource = xenforeignmemory_map_resource(h->memory, id, XENMEM_resource_grant_table,
 						 XENMEM_resource_grant_table_id_shared, 0, 1, &address,

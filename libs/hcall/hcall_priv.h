@@ -20,5 +20,7 @@ struct hcall {
 /* Run the operation; on success *op is what the hypervisor made of it. */
 int hcall_domctl(struct hcall *h, uint32_t command, domid_t id, struct xen_domctl *op);
 int hcall_sysctl(struct hcall *h, uint32_t command, struct xen_sysctl *op);
+/* False with errno set. */
+bool hcall_open_memory(struct hcall *h);
 
 #endif

@@ -257,6 +257,14 @@ int store_release(struct store *s, unsigned domain)
 	return ask(s, XS_RELEASE, text, n + 1, NULL, NULL);
 }
 
+int store_resume(struct store *s, unsigned domain)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%u", domain);
+
+	return ask(s, XS_RESUME, text, n + 1, NULL, NULL);
+}
+
 struct store_change *store_change(void)
 {
 	return calloc(1, sizeof(struct store_change));

@@ -28,6 +28,8 @@ int store_write(struct store *s, const char *path, const char *value);
 int store_remove(struct store *s, const char *path);
 int store_introduce(struct store *s, unsigned domain, uint64_t frame, unsigned port);
 int store_release(struct store *s, unsigned domain);
+/* A domain that had shut down goes on. */
+int store_resume(struct store *s, unsigned domain);
 
 /* Changes that happen together or not at all. The functions that add to it remember a failure for store_commit. */
 struct store_change;

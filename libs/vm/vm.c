@@ -92,12 +92,6 @@ int vm_find(struct vm_host *host, const char *name, domid_t *id, struct why *why
 	return rc ? why_set(why, rc, "there is no domain %s", name) : 0;
 }
 
-void vm_uuid_text(const uint8_t u[16], char text[37])
-{
-	snprintf(text, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1], u[2], u[3],
-		 u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
-}
-
 /* All that the store has of a domain, but for its devices' back ends. */
 static int remove_nodes(struct vm_host *host, domid_t id)
 {

@@ -160,6 +160,8 @@ def seeds(name):
         return [bytes([which, 0xff]) + data for which, data in packed()] + [b"\5\xff" + data for _, data in packed()]
     if name == "stream":
         return list(stream())
+    if name == "save":
+        return list(stream()) + [b"\0" + p for p in programs()]
     if name == "boot":
         return [multiboot1(), multiboot2()]
     if name == "acpi":
