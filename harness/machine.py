@@ -53,7 +53,9 @@ class Machine:
         words = "console=com1 com1=115200,8n1 dom0_mem=%s,max:%s %s" % (dom0_mem, dom0_mem, append)
         kwords = "console=hvc0 root=LABEL=anel-dom0 anel.agent %s %s" % (
             "init=/usr/lib/anel/init" if init == "fast" else "", kernel_args)
-        cmd = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg", "-cpu",
+        # A thread per CPU, many more than the host has, wait for one lock of QEMU's for seconds: one thread takes them in turn.
+        accel = "tcg,thread=single" if smp > 16 else "tcg"
+        cmd = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", accel, "-cpu",
                cpu or (PEER_CPU if PEER else "max"), "-smp", str(smp), "-m", mem, "-nodefaults", "-display", "none",
                "-chardev", "socket,id=serial,path=%s,server=on,wait=on" % self._path("serial"),
                "-serial", "chardev:serial"]

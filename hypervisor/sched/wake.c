@@ -46,13 +46,25 @@ unsigned choose_cpu(struct vcpu *v)
 	return load_of(other) + s->e.weight < load_of(cpu) ? other : cpu;
 }
 
+/*
+ * How many of those that wait there are its own CPU's to run: a CPU that runs nobody has been told, and takes the first at once. To
+ * take that one from it would mean to ask that same CPU for the registers that it holds. Without the lock a hint.
+ */
+static unsigned left_to_owner(const struct runqueue *from)
+{
+	return from->online && !READ_ONCE(from->core.running);
+}
+
 /* Under both locks: the first of 'from' that may run on cpu. */
 static struct sched_vcpu *find_movable(struct runqueue *from, unsigned cpu, uint64_t gain)
 {
+	struct sched_entity *e = rq_first(&from->core);
 	struct sched_vcpu *second = NULL;
 	unsigned n = 0;
 
-	for (struct sched_entity *e = rq_first(&from->core); e && n < MOST_LOOKED_AT; e = rq_after(e), n++) {
+	if (e && left_to_owner(from))
+		e = rq_after(e);
+	for (; e && n < MOST_LOOKED_AT; e = rq_after(e), n++) {
 		struct sched_vcpu *s = sched_of(e);
 
 		if (s->v->is_running || !cpumask_test_cpu(cpu, &s->allowed) || e->counted > gain)
@@ -72,6 +84,9 @@ static enum pull pull_one(struct runqueue *rq, unsigned cpu, unsigned victim, bo
 	uint64_t gain = UINT64_MAX;
 	struct sched_vcpu *s = NULL;
 
+	/* Else every CPU that falls idle in a burst of wake-ups would try for these locks until the owners have come. */
+	if (READ_ONCE(from->core.nr_waiting) <= left_to_owner(from))
+		return PULL_NONE;
 	if (!spin_trylock(&from->lock))
 		return PULL_BUSY;
 	/* An even exchange of roles is allowed: it is how three vCPUs share two CPUs. */
