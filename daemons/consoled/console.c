@@ -92,7 +92,7 @@ static void from_client(struct console *c)
 		return;
 	n = ring_read_from(c->ring.page, c->pty.fd);
 	if (n > 0)
-		xen_notify(&c->ring);
+		shared_notify(&c->ring);
 }
 
 static void greet(struct console *c)
@@ -186,7 +186,7 @@ static void take_output(struct console *c)
 	if (n <= 0)
 		return;
 	budget_spend(&c->budget, n);
-	xen_notify(&c->ring);
+	shared_notify(&c->ring);
 	logfile_write(&c->log, c->slot, &c->host->log);
 	to_client(c);
 }
@@ -206,7 +206,7 @@ static void turn(struct console *c)
 	set_interest(c);
 	if (c->masked && !budget_over(&c->budget)) {
 		c->masked = false;
-		xen_unmask(c->ring.port);
+		shared_unmask(c->ring.port);
 	} else if (c->masked) {
 		later(c);
 	}
@@ -328,7 +328,7 @@ int console_attach(struct console *c, uint64_t ref, uint32_t port)
 	if (c->ring.page && c->ref == ref && c->remote == port)
 		return 0;
 	console_detach(c);
-	err = c->number ? xen_attach_grant(&c->ring, c->domid, ref, port) : xen_attach(&c->ring, c->domid, ref, port);
+	err = c->number ? shared_attach_grant(&c->ring, c->domid, ref, port) : xen_attach(&c->ring, c->domid, ref, port);
 	if (err) {
 		if (!c->refused)
 			log_warning("domain %u: its console %u cannot be attached: %s", c->domid, c->number, strerror(-err));
@@ -340,7 +340,7 @@ int console_attach(struct console *c, uint64_t ref, uint32_t port)
 	c->remote = port;
 	ring_resume(c->ring.page, c->slot);
 	/* The guest may have waited for somebody who was not there. */
-	xen_notify(&c->ring);
+	shared_notify(&c->ring);
 	turn(c);
 	return 0;
 }
@@ -348,7 +348,7 @@ int console_attach(struct console *c, uint64_t ref, uint32_t port)
 void console_detach(struct console *c)
 {
 	if (c->ring.page)
-		xen_detach(&c->ring);
+		shared_detach(&c->ring);
 	c->masked = false;
 	set_interest(c);
 }

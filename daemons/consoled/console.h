@@ -34,7 +34,7 @@ struct console {
 	uint16_t domid, number;
 	struct slot *slot;
 	uint32_t index;			/* of the slot */
-	struct xen_ring ring;
+	struct shared_page ring;
 	uint64_t ref;			/* what is attached: frame or grant, and the guest's port */
 	uint32_t remote;
 	bool refused;			/* attaching failed and was told */

@@ -32,7 +32,7 @@ int hvlog_open(struct hvlog *h, struct slots *slots, int log_dir, const struct l
 {
 	static const uint8_t nobody[SLOT_HANDLE];
 
-	h->port = xen_bind_log();
+	h->port = shared_bind_virq(VIRQ_CON_RING);
 	if (h->port < 0)
 		return h->port;
 	h->slot = slots_find(slots, DOMID_XEN, 0, nobody, &h->index);
@@ -52,5 +52,5 @@ int hvlog_open(struct hvlog *h, struct slots *slots, int log_dir, const struct l
 void hvlog_event(struct hvlog *h, const struct log_limits *limits)
 {
 	read_all(h, limits);
-	xen_unmask(h->port);
+	shared_unmask(h->port);
 }

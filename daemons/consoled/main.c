@@ -115,16 +115,6 @@ static int folder(const char *path, mode_t mode)
 	return fd;
 }
 
-static void write_pid(void)
-{
-	FILE *f = options.pid_file ? fopen(options.pid_file, "w") : NULL;
-
-	if (f) {
-		fprintf(f, "%d\n", getpid());
-		fclose(f);
-	}
-}
-
 /* Two descriptors a console. */
 static void raise_limits(void)
 {
@@ -164,21 +154,6 @@ static const struct control_verb verbs[] = {
 	{ NULL, NULL, NULL },
 };
 
-static int open_control(struct server *v)
-{
-	static struct control control;
-	char path[108];
-
-	snprintf(path, sizeof(path), "%s/control", options.state);
-	return control_init(&control, &v->loop, path, verbs, v);
-}
-
-static int fail(const char *what, int err)
-{
-	log_error("%s: %s", what, strerror(-err));
-	return 1;
-}
-
 int main(int argc, char **argv)
 {
 	static struct server server;
@@ -192,31 +167,29 @@ int main(int argc, char **argv)
 	raise_limits();
 	dir = folder(options.state, 0700);
 	if (dir < 0)
-		return fail(options.state, dir);
+		return skel_fail(options.state, dir);
 	logs = guests || hypervisor ? folder(options.log_dir, 0755) : -1;
 	if ((guests || hypervisor) && logs < 0)
-		return fail(options.log_dir, logs);
+		return skel_fail(options.log_dir, logs);
 	server.host.log_dir = guests ? logs : -1;
 	server.host.log = (struct log_limits){ options.log_size * 1024ull, options.log_keep };
 	server.host.budget = (struct budget_limits){ options.rate * 1024ll, options.rate * 1024ll };
 	err = xen_open();
 	if (err)
-		return fail("no hypervisor", err);
+		return skel_fail("no hypervisor", err);
 	err = server_init(&server, dir);
 	if (err)
-		return fail("start", err);
-	err = open_control(&server);
-	if (err)
-		log_warning("no control socket: %s", strerror(-err));
-	write_pid();
+		return skel_fail("start", err);
+	control_open(&server.loop, options.state, verbs, &server);
+	skel_write_pid(options.pid_file);
 	err = skel_drop_privileges(&privileges);
 	if (err)
-		return fail(err == -ENOENT ? "there is no such user as it should become" : "giving privileges away", err);
+		return skel_fail(err == -ENOENT ? "there is no such user as it should become" : "giving privileges away", err);
 	skel_kept_fds(take, &server);
 	err = server_start(&server, hypervisor ? logs : -1);
 	if (err)
-		return fail("the store", err);
+		return skel_fail("the store", err);
 	skel_ready("serving");
 	err = server_run(&server);
-	return err ? fail("the store is gone", err) : 0;
+	return err ? skel_fail("the store is gone", err) : 0;
 }

@@ -296,7 +296,7 @@ static void on_events(struct loop_source *source, uint32_t events)
 
 	(void)source;
 	(void)events;
-	for (int i = 0; i < AT_ONCE && (port = xen_next_event()) >= 0; i++) {
+	for (int i = 0; i < AT_ONCE && (port = shared_next_event()) >= 0; i++) {
 		if (v->hypervisor.slot && port == v->hypervisor.port)
 			hvlog_event(&v->hypervisor, &v->host.log);
 		else if ((unsigned)port < v->ports && v->by_port[port])
@@ -431,7 +431,7 @@ int server_init(struct server *v, int state_dir)
 	if (!err)
 		err = add(v, &v->timer, on_timer, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
 	if (!err)
-		err = add(v, &v->events, on_events, xen_event_fd());
+		err = add(v, &v->events, on_events, shared_event_fd());
 	return err ? err : add(v, &v->store_events, on_store, store_fd(v->store));
 }
 

@@ -108,16 +108,6 @@ static int listen_if_not_yet(struct server *v)
 	return server_listen(v, fd);
 }
 
-static void write_pid(void)
-{
-	FILE *f = options.pid_file ? fopen(options.pid_file, "w") : NULL;
-
-	if (f) {
-		fprintf(f, "%d\n", getpid());
-		fclose(f);
-	}
-}
-
 /* What the process knows, beside what XS_CONTROL tells of the state. */
 static bool status(void *data, const char *argument, FILE *out)
 {
@@ -145,21 +135,6 @@ static const struct control_verb verbs[] = {
 	{ NULL, NULL, NULL },
 };
 
-static int open_control(struct server *v)
-{
-	static struct control control;
-	char path[108];
-
-	snprintf(path, sizeof(path), "%s/control", options.state);
-	return control_init(&control, &v->loop, path, verbs, v);
-}
-
-static int fail(const char *what, int err)
-{
-	log_error("%s: %s", what, strerror(-err));
-	return 1;
-}
-
 int main(int argc, char **argv)
 {
 	static struct server server;
@@ -168,31 +143,29 @@ int main(int argc, char **argv)
 	if (err >= 0)
 		return err;
 	if (mkdir(options.state, 0700) < 0 && errno != EEXIST)
-		return fail(options.state, -errno);
+		return skel_fail(options.state, -errno);
 	dir = open(options.state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
-		return fail(options.state, -errno);
+		return skel_fail(options.state, -errno);
 	err = options.no_hypervisor ? 0 : xen_open();
 	if (err)
-		return fail("no hypervisor (there is --no-hypervisor)", err);
+		return skel_fail("no hypervisor (there is --no-hypervisor)", err);
 	err = server_init(&server, dir);
 	if (err)
-		return fail("the saved state", err);
+		return skel_fail("the saved state", err);
 	err = loop_init(&server.loop);
 	if (err < 0)
-		return fail("event loop", err);
+		return skel_fail("event loop", err);
 	skel_kept_fds(take, &server);
 	err = listen_if_not_yet(&server);
 	if (err < 0)
-		return fail(options.socket, err);
+		return skel_fail(options.socket, err);
 	server_attach(&server);
-	err = open_control(&server);
-	if (err)
-		log_warning("no control socket: %s", strerror(-err));
-	write_pid();
+	control_open(&server.loop, options.state, verbs, &server);
+	skel_write_pid(options.pid_file);
 	err = skel_drop_privileges(&privileges);
 	if (err)
-		return fail("giving privileges away", err);
+		return skel_fail("giving privileges away", err);
 	skel_ready("serving");
 	server_run(&server);
 	return 0;

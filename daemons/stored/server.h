@@ -17,7 +17,7 @@ struct client {
 	struct list gone;		/* in server.gone when its connection has ended */
 	struct conn *conn;
 	struct slot *slot;
-	struct xen_ring ring;		/* of a domain */
+	struct shared_page ring;	/* of a domain */
 	bool readable, blocked, notify;
 };
 
@@ -57,7 +57,7 @@ void server_commit(struct server *, const struct record *);
 /* A free slot for a new connection, reset; NULL if there is none. */
 struct slot *server_new_slot(struct server *, uint16_t *index, uint64_t in, uint64_t out);
 struct client *server_new_client(struct server *, struct conn *, struct slot *);
-void server_set_ring(struct server *, struct client *, const struct xen_ring *);
+void server_set_ring(struct server *, struct client *, const struct shared_page *);
 void server_detach_ring(struct server *, struct client *);
 int server_add_socket(struct server *, int fd);
 void server_reconnect(struct server *, struct client *);

@@ -87,10 +87,10 @@ void server_detach_ring(struct server *v, struct client *cl)
 	if (cl->ring.port >= 0 && v->by_port[cl->ring.port] == cl)
 		v->by_port[cl->ring.port] = NULL;
 	if (cl->ring.page)
-		xen_detach(&cl->ring);
+		shared_detach(&cl->ring);
 }
 
-void server_set_ring(struct server *v, struct client *cl, const struct xen_ring *ring)
+void server_set_ring(struct server *v, struct client *cl, const struct shared_page *ring)
 {
 	unsigned port = ring->port;
 
@@ -267,7 +267,8 @@ static void on_events(struct loop_source *source, uint32_t events)
 
 	(void)source;
 	(void)events;
-	while ((port = xen_next_event()) >= 0) {
+	while ((port = shared_next_event()) >= 0) {
+		shared_unmask(port);
 		if (port == xen_death_port()) {
 			server_check_domains(the_server);
 			server_flush(the_server);
@@ -359,7 +360,7 @@ void server_take_fd(struct server *v, const char *name, int fd)
 
 static void attach_domain(struct server *v, struct domain *d)
 {
-	struct xen_ring ring = { .port = -1 };
+	struct shared_page ring = { .port = -1 };
 	struct conn *c = d->conn;
 	struct client *cl;
 	uint32_t port;
@@ -375,12 +376,13 @@ static void attach_domain(struct server *v, struct domain *d)
 	list_remove(&c->dirty);
 	list_append(&v->store.dirty, &c->dirty);
 	ring_publish(ring.page, cl->slot);
-	xen_notify(&cl->ring);
+	shared_notify(&cl->ring);
 }
 
 static void introduce_dom0(struct server *v)
 {
-	struct xen_ring ring = { .port = -1 };
+	const struct xenstore_domain_interface *page;
+	struct shared_page ring = { .port = -1 };
 	uint32_t port;
 	uint16_t index;
 	struct slot *slot;
@@ -391,13 +393,14 @@ static void introduce_dom0(struct server *v)
 		log_error("dom0's ring: %s", strerror(-err));
 		return;
 	}
-	slot = server_new_slot(v, &index, ring.page->req_cons, ring.page->rsp_prod);
+	page = ring.page;
+	slot = server_new_slot(v, &index, page->req_cons, page->rsp_prod);
 	r = server_record(v, REC_DOM0, index, slot->generation, port);
 	r->result = slot_in(slot);
 	r->c = slot_out(slot);
 	server_commit(v, r);
 	server_set_ring(v, server_new_client(v, v->store.conns[index], slot), &ring);
-	xen_notify(&ring);
+	shared_notify(&ring);
 }
 
 void server_attach(struct server *v)
@@ -411,7 +414,7 @@ void server_attach(struct server *v)
 	v->first_free = 0;
 	if (!xen_is_open())
 		return;
-	v->events = (struct loop_source){ on_events, xen_event_fd() };
+	v->events = (struct loop_source){ on_events, shared_event_fd() };
 	loop_add(&v->loop, &v->events, EPOLLIN);
 	server_check_domains(v);
 	for (unsigned d = 0; d < DOMIDS; d++)

@@ -42,7 +42,7 @@ static int next_message(const struct client *cl, struct xsd_sockmsg *msg)
 }
 
 /* XS_INTRODUCE acts on the world outside: that comes first, and the record says how it went. */
-static struct slot *prepare_introduce(struct server *v, struct request_record *q, struct client *cl, struct xen_ring *ring)
+static struct slot *prepare_introduce(struct server *v, struct request_record *q, struct client *cl, struct shared_page *ring)
 {
 	struct request r = { &v->store, cl->conn, NULL, &q->head, &q->msg, q->body };
 	struct slot *slot;
@@ -63,7 +63,7 @@ static struct slot *prepare_introduce(struct server *v, struct request_record *q
 		return NULL;
 	slot = server_new_slot(v, &index, 0, 0);
 	if (!slot) {
-		xen_detach(ring);
+		shared_detach(ring);
 		q->head.result = -ENOMEM;
 		return NULL;
 	}
@@ -77,7 +77,7 @@ void server_execute(struct server *v, struct client *cl, const struct xsd_sockms
 {
 	uint32_t size = request_record_size(msg->len);
 	struct request_record *q = (struct request_record *)server_record(v, REC_REQUEST, cl->conn->slot, 0, 0);
-	struct xen_ring ring = { .port = -1 };
+	struct shared_page ring = { .port = -1 };
 	struct slot *slot = NULL;
 
 	q->head.size = size;
@@ -91,7 +91,7 @@ void server_execute(struct server *v, struct client *cl, const struct xsd_sockms
 		return;
 	cl = server_new_client(v, v->store.conns[q->head.a], slot);
 	server_set_ring(v, cl, &ring);
-	xen_notify(&cl->ring);
+	shared_notify(&cl->ring);
 }
 
 /* More of its bytes. False: it is gone or broken. */
@@ -225,7 +225,7 @@ void server_flush(struct server *v)
 
 			flush(v, cl);
 			if (cl->notify && cl->ring.page)
-				xen_notify(&cl->ring);
+				shared_notify(&cl->ring);
 			cl->notify = false;
 		}
 	}

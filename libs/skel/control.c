@@ -137,3 +137,17 @@ int control_init(struct control *c, struct loop *loop, const char *path, const s
 		close(fd);
 	return err;
 }
+
+void control_open(struct loop *loop, const char *folder, const struct control_verb *verbs, void *data)
+{
+	struct control *c = mem_zalloc(sizeof(*c));
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+	int err;
+
+	snprintf(path, sizeof(path), "%s/control", folder);
+	err = control_init(c, loop, path, verbs, data);
+	if (err) {
+		log_warning("no control socket: %s", strerror(-err));
+		free(c);
+	}
+}

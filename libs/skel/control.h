@@ -25,6 +25,8 @@ struct control {
 	void *data;
 };
 
+/* Makes it, as "control" in the folder. A daemon serves without one too: what hinders is logged. */
+void control_open(struct loop *, const char *folder, const struct control_verb *, void *data);
 /* 0 or -errno. */
 int control_init(struct control *, struct loop *, const char *path, const struct control_verb *, void *data);
 

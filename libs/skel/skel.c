@@ -63,6 +63,22 @@ int skel_drop_privileges(const struct skel_privileges *p)
 	return 0;
 }
 
+void skel_write_pid(const char *path)
+{
+	FILE *f = path ? fopen(path, "w") : NULL;
+
+	if (f) {
+		fprintf(f, "%d\n", getpid());
+		fclose(f);
+	}
+}
+
+int skel_fail(const char *what, int err)
+{
+	log_error("%s: %s", what, strerror(-err));
+	return 1;
+}
+
 /* One notice, on a socket that stays: sd_notify() makes one each time, and clients come often. */
 static void notice(const char *text, int fd)
 {

@@ -21,6 +21,11 @@ struct skel_privileges {
  */
 int skel_drop_privileges(const struct skel_privileges *);
 
+/* The process's number, for scripts; NULL: nowhere. */
+void skel_write_pid(const char *path);
+/* For `return skel_fail(...)` in main(): logs what failed and why, returns 1. */
+int skel_fail(const char *what, int err);
+
 void skel_ready(const char *status);
 /* The starter keeps a copy of the descriptor by this name, until skel_forget_fd() or until its peer hangs up. */
 void skel_keep_fd(const char *name, int fd);

@@ -12,9 +12,10 @@ import pytest
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path += [os.path.join(TOP, "tests/store"), os.path.dirname(os.path.abspath(__file__))]
 
-from client import Error, SocketClient, notify, strings
+from client import Error, SocketClient, strings
 from guest import Console, until
 from keeper import Keeper
+from page import notify
 
 BUILD = os.path.join(TOP, "build")
 STORED = os.path.join(BUILD, "daemons/stored/anel-stored")

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The guest's end of a console (a page in a file), and the client's (a pty)."""
-import ctypes
-import mmap
 import os
 import select
-import socket
-import struct
 import time
 import tty
+
+from page import Page
 
 IN, OUT = 1024, 2048
 IN_CONS, IN_PROD, OUT_CONS, OUT_PROD = 3072, 3076, 3080, 3084
@@ -22,37 +20,9 @@ def until(what, timeout=20):
     return True
 
 
-class Console:
+class Console(Page):
     def __init__(self, folder, domid, number, page):
-        self.folder, self.event = folder, 0x10000 + 16 * domid + number
-        with open("%s/%s" % (folder, page), "w+b") as f:
-            f.truncate(4096)
-            self.page = mmap.mmap(f.fileno(), 4096)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.setblocking(False)
-        self.socket.bind("%s/console%d.%d" % (folder, domid, number))
-
-    def word(self, offset, value=None):
-        word = ctypes.c_uint32.from_buffer(self.page, offset)
-        if value is not None:
-            word.value = value & 0xffffffff
-        return word.value
-
-    def notify(self):
-        """Lost if nobody is there, as with a closed port; a queue that is full is not Xen's."""
-        for _ in range(5000):
-            try:
-                self.socket.sendto(struct.pack("<I", self.event), self.folder + "/consoles")
-            except BlockingIOError:
-                time.sleep(0.001)
-                continue
-            except OSError:
-                pass
-            return
-
-    def wait(self, timeout=0.05):
-        if select.select([self.socket], [], [], timeout)[0]:
-            self.socket.recv(16)
+        super().__init__(folder, page, "console%d.%d" % (domid, number), 0x10000 + 16 * domid + number, "consoles")
 
     def put(self, data):
         """As much as there is room for: how much."""
@@ -86,9 +56,6 @@ class Console:
         self.word(IN_CONS, prod)
         self.notify()
         return data
-
-    def close(self):
-        self.socket.close()
 
 
 class Terminal:

@@ -132,33 +132,34 @@ int loop_once(struct loop *l, bool wait)
 /* Xen. */
 
 bool xen_is_open(void) { return true; }
-int xen_event_fd(void) { return -2; }
+int shared_event_fd(void) { return -2; }
+void shared_unmask(int port) { (void)port; }
 int xen_death_port(void) { return DEATH_PORT; }
-void xen_notify(const struct xen_ring *ring) { (void)ring; }
+void shared_notify(const struct shared_page *ring) { (void)ring; }
 
-int xen_attach(struct xen_ring *ring, uint16_t domid, uint64_t gfn, uint32_t port)
+int xen_attach(struct shared_page *ring, uint16_t domid, uint64_t gfn, uint32_t port)
 {
 	if (domid < 1 || domid > GUESTS || !guests[domid].alive || gfn == 7)
 		return -ENOENT;
 	(void)port;
-	*ring = (struct xen_ring){ &guests[domid].page, domid, 1 };
+	*ring = (struct shared_page){ &guests[domid].page, domid, 1 };
 	return 0;
 }
 
-int xen_attach_dom0(struct xen_ring *ring, uint32_t *port)
+int xen_attach_dom0(struct shared_page *ring, uint32_t *port)
 {
-	*ring = (struct xen_ring){ &guests[0].page, 0, 1 };
+	*ring = (struct shared_page){ &guests[0].page, 0, 1 };
 	*port = 1;
 	return 0;
 }
 
-void xen_detach(struct xen_ring *ring)
+void shared_detach(struct shared_page *ring)
 {
 	ring->page = NULL;
 	ring->port = -1;
 }
 
-int xen_next_event(void)
+int shared_next_event(void)
 {
 	for (int i = 0; i <= GUESTS; i++)
 		if (guests[i].event) {

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Clients of the store's protocol: over the socket, and as a guest over a ring page in a file (fakexen.c)."""
-import ctypes
-import mmap
-import os
 import socket
 import struct
-import threading
+
+from page import Page
 
 TYPES = dict(CONTROL=0, DIRECTORY=1, READ=2, GET_PERMS=3, WATCH=4, UNWATCH=5, START=6, END=7, INTRODUCE=8, RELEASE=9,
              DOMAIN_PATH=10, WRITE=11, MKDIR=12, RM=13, SET_PERMS=14, EVENT=15, ERROR=16, INTRODUCED=17, RESUME=18,
@@ -124,44 +122,14 @@ class SocketClient(Client):
         self.s.close()
 
 
-class Guest(Client):
+class Guest(Client, Page):
     """A domain: its page in FOLDER/dom<id>. Indexes: request consumer 2048, producer 2052, response consumer 2056, producer
     2060; server features 2064, connection 2068, error 2072."""
 
     def __init__(self, folder, domid):
-        super().__init__()
-        self.folder, self.domid = folder, domid
-        path = "%s/dom%d" % (folder, domid)
-        if not os.path.exists(path):
-            with open(path, "wb") as f:
-                f.truncate(4096)
-        with open(path, "r+b") as f:
-            self.page = mmap.mmap(f.fileno(), 4096)
-        self.event = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        name = "%s/guest%d" % (folder, domid)
-        if os.path.exists(name):
-            os.unlink(name)
-        self.event.bind(name)
-        self.lock = threading.Lock()
-
-    def word(self, offset, value=None):
-        """An index, read or written at once (struct.pack_into() would show a 0 in between)."""
-        word = ctypes.c_uint32.from_buffer(self.page, offset)
-        if value is not None:
-            word.value = value & 0xffffffff
-        return word.value
-
-    def notify(self):
-        """Lost if nobody is there, as an event to a closed port."""
-        notify(self.folder, self.domid)
-
-    def wait(self, timeout):
-        self.event.settimeout(timeout)
-        try:
-            self.event.recv(16)
-            return True
-        except TimeoutError:
-            return False
+        Client.__init__(self)
+        Page.__init__(self, folder, "dom%d" % domid, "guest%d" % domid, domid)
+        self.domid = domid
 
     def write_bytes(self, data):
         while data:
@@ -202,15 +170,3 @@ class Guest(Client):
             if not self.wait(timeout):
                 return None
         return None
-
-    def close(self):
-        self.event.close()
-
-
-def notify(folder, number):
-    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    try:
-        s.sendto(struct.pack("<I", number), folder + "/evtchn")
-    except OSError:
-        pass
-    s.close()

@@ -6,8 +6,9 @@ import tempfile
 
 import pytest
 
-from client import Client, Guest, SocketClient, notify, strings
+from client import Guest, SocketClient, strings
 from keeper import AnelKeep, Keeper
+from page import notify
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, "build")
