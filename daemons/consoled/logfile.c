@@ -110,6 +110,11 @@ void logfile_close(struct logfile *f)
 	f->fd = -1;
 }
 
+static bool is_full(const struct slot *slot, const struct log_limits *limits)
+{
+	return slot->log_pos + slot->log_shift >= limits->size;
+}
+
 void logfile_write(struct logfile *f, struct slot *slot, const struct log_limits *limits)
 {
 	struct iovec piece[2];
@@ -119,10 +124,16 @@ void logfile_write(struct logfile *f, struct slot *slot, const struct log_limits
 		slot->log_shift -= slot_oldest(slot) - slot->log_pos;
 		slot->log_pos = slot_oldest(slot);
 	}
-	if (f->fd >= 0 && slot->log_pos != slot->end && slot->log_pos + slot->log_shift >= limits->size) {
+	if (f->fd >= 0 && slot->log_pos != slot->end && is_full(slot, limits)) {
 		logfile_close(f);
 		shift(f, limits->keep);
 		open_and_place(f, slot, limits);
+		/* It could not be put aside: no log is better than a full disk. */
+		if (f->fd >= 0 && is_full(slot, limits)) {
+			errno = EFBIG;
+			fail(f, "cannot be put aside");
+			logfile_close(f);
+		}
 	}
 	while (f->fd >= 0 && slot->log_pos < slot->end) {
 		n = writev(f->fd, piece, slot_pieces(slot, slot->log_pos, SLOT_HISTORY, piece));

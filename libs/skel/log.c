@@ -3,8 +3,24 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX (4 << 20)
 
 int log_level = 6;
+
+/* Where no journal takes the words a file does, and must not fill the disk. */
+static void begin_anew_if_long(void)
+{
+	static const char why[] = "<5>this log had become too long, it begins here\n";
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size < FILE_MAX)
+		return;
+	if (ftruncate(STDERR_FILENO, 0) == 0 && lseek(STDERR_FILENO, 0, SEEK_SET) == 0)
+		fwrite(why, 1, sizeof(why) - 1, stderr);
+}
 
 void log_line(int priority, const char *format, ...)
 {
@@ -23,5 +39,6 @@ void log_line(int priority, const char *format, ...)
 		if ((unsigned char)line[i] < ' ')
 			line[i] = '?';
 	line[n++] = '\n';
+	begin_anew_if_long();
 	fwrite(line, 1, n, stderr);
 }

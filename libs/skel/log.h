@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Lines for the journal, on standard error with the priority that sd-daemon(3) describes. */
+/* Lines for the journal, on standard error with the priority that sd-daemon(3) describes. A file there begins anew at 4 MiB. */
 #ifndef SKEL_LOG_H
 #define SKEL_LOG_H
 

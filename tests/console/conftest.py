@@ -41,7 +41,11 @@ class World:
         self.store = SocketClient(self.socket)
         self.keeper = Keeper([CONSOLED, "--state", folder + "/console", "--log-dir", self.logs, "--user", getpass.getuser(), *options],
                              folder + "/c", dict(env, FAKEXEN_EVTCHN="consoles"), log=folder + "/consoled.log")
-        self.keeper.wait_ready()
+        try:
+            self.keeper.wait_ready()
+        except RuntimeError:
+            self.stored.stop()
+            raise
 
     def domain(self, domid, by_grant=True, name=None):
         """A domain with its first console."""

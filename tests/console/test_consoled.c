@@ -160,6 +160,30 @@ static void test_rotation(void **state)
 	logfile_close(&log);
 }
 
+/* What cannot be put aside does not grow. */
+static void test_stuck_rotation(void **state)
+{
+	static const struct log_limits small = { 10000, 1 };
+	uint64_t sent = 0;
+	uint32_t index;
+	struct slot *slot = slots_new(&slots, 5, 0, handle, &index);
+	struct logfile log;
+	struct stat st;
+
+	assert_int_equal(mkdirat(dir, "log.1", 0700), 0);
+	logfile_open(&log, dir, "log", slot, &small);
+	for (int i = 0; i < 200; i++) {
+		guest_writes(&sent, 1000);
+		ring_receive(&page, slot);
+		logfile_write(&log, slot, &small);
+	}
+	assert_true(slot->log_pos == sent && log.failed);
+	assert_int_equal(fstatat(dir, "log", &st, 0), 0);
+	assert_in_range(st.st_size, 10000, 10000 + 2048);
+	assert_int_equal(unlinkat(dir, "log.1", AT_REMOVEDIR), 0);
+	logfile_close(&log);
+}
+
 /* Another's words at the end of the file are kept, and ours follow. */
 static void test_shared_file(void **state)
 {
@@ -294,6 +318,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_stream, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rotation, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_stuck_rotation, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shared_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_liar, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_slots, set_up, tear_down),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What systemd does for a daemon with a descriptor store: starts it, keeps descriptors, starts it again when it dies."""
 import array
+import ctypes
 import os
 import select
 import signal
@@ -10,6 +11,8 @@ import threading
 import time
 
 FIRST = 3
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None)
 
 
 class Keeper:
@@ -77,6 +80,8 @@ class Keeper:
         if pid:
             return pid
         try:
+            # A test that is killed leaves no daemon behind.
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             high = [os.dup2(fd, 2000 + i) for i, (_, fd) in enumerate(kept)]
             os.dup2(self.log.fileno(), 2)
             for i, fd in enumerate(high):
@@ -96,10 +101,13 @@ class Keeper:
                 return
             # What it said before it died counts.
             self._take_notices(socket.MSG_DONTWAIT)
+            if not self.ready.is_set():
+                time.sleep(0.1)
             self.pid = self._start()
 
     def wait_ready(self, timeout=20):
         if not self.ready.wait(timeout):
+            self.stop()
             raise RuntimeError("the daemon does not get ready")
 
     def kill(self):
