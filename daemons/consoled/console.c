@@ -136,21 +136,21 @@ void console_opened(struct console *c, int change)
 		return;
 	if (change > 0 && c->opens++ == 0)
 		client_came(c);
-	else if (change < 0 && c->opens && --c->opens == 0)
-		client_left(c);
+	else if (change < 0 && c->opens)
+		c->opens--;
 }
 
-void console_settle(struct console *c)
+void console_settle(struct console *c, bool more)
 {
-	bool used = c->pty.fd >= 0 && pty_in_use(c->pty.fd);
-
-	if (used && !c->opens) {
-		/* Not all who had it open were counted: they opened it before a restart. */
+	if (c->pty.fd < 0)
+		return;
+	if (!pty_in_use(c->pty.fd)) {
+		client_left(c);
+	} else if (!c->opens && !more) {
+		/* Not all who have it open were counted: some opened it before a restart, or at once with others. */
 		c->opens = 1;
 		c->slot->attached = 1;
 		to_client(c);
-	} else if (!used && c->opens) {
-		client_left(c);
 	}
 	/* What one typed that is gone already. */
 	from_client(c);

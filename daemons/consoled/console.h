@@ -65,9 +65,12 @@ void console_event(struct console *);
 /* The next tick: at most every CONSOLE_TICK ms while it is in `late`. */
 #define CONSOLE_TICK 20
 void console_tick(struct console *);
-/* A client has opened (+1) or closed (-1) it; then, when all such news of the moment are in, console_settle(). */
+/*
+ * A client has opened (+1) or closed (-1) it; then, when all such news of the moment are in, console_settle(), which is told
+ * whether there is more already.
+ */
 void console_opened(struct console *, int change);
-void console_settle(struct console *);
+void console_settle(struct console *, bool more);
 void console_reopen_log(struct console *);
 /* Takes what is left in the ring and lets go of it; the rest goes when the client has had time to read. */
 void console_close(struct console *);

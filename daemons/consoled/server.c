@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 #include <xen/xen.h>
@@ -321,8 +322,10 @@ static void on_opens(struct loop_source *source, uint32_t events)
 	char buffer[4096] __attribute__((aligned(8)));
 	ssize_t n = read(source->fd, buffer, sizeof(buffer));
 	const struct inotify_event *e;
+	int more = 0;
 
 	(void)events;
+	ioctl(source->fd, FIONREAD, &more);
 	for (int again = 0; again < 2; again++)
 		for (char *p = buffer; n > 0 && p < buffer + n; p += sizeof(*e) + e->len) {
 			struct console *c;
@@ -330,7 +333,7 @@ static void on_opens(struct loop_source *source, uint32_t events)
 			e = (const struct inotify_event *)p;
 			c = of_watch(the_server, e->wd);
 			if (c && again)
-				console_settle(c);
+				console_settle(c, more);
 			else if (c && e->mask & (IN_OPEN | IN_CLOSE))
 				console_opened(c, e->mask & IN_OPEN ? 1 : -1);
 		}

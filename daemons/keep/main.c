@@ -195,11 +195,12 @@ static void run(void)
 static void start(void)
 {
 	keep.ready = false;
-	keep.pid = fork();
+	while ((keep.pid = fork()) < 0) {
+		log_error("fork: %s", strerror(errno));
+		usleep(100000);
+	}
 	if (keep.pid == 0)
 		run();
-	if (keep.pid < 0)
-		log_error("fork: %s", strerror(errno));
 }
 
 /* False: nothing is left to do. */

@@ -299,6 +299,25 @@ def test_store_restarts(world):
     assert world.keeper.starts == 1
 
 
+def test_one_of_two_leaves_after_a_restart(world):
+    """Nobody has counted them; who stays misses nothing."""
+    c = world.domain(5)
+    t = Terminal(world.tty(5))
+    beside = os.open(world.tty(5), os.O_RDWR | os.O_NOCTTY)
+    c.write(b"greeting")
+    assert t.wait(b"greeting") and until(lambda: world.keeper.fds)
+    world.keeper.ready.clear()
+    world.keeper.kill()
+    world.keeper.wait_ready()
+    c.write(lines(0, 150))
+    assert until(c.empty)
+    os.close(beside)
+    time.sleep(0.2)
+    assert t.wait(lines(149, 1))
+    assert t.take() == b"greeting" + lines(0, 150)
+    t.close()
+
+
 @pytest.mark.options("--log", "hv")
 def test_hypervisor_log(world):
     """What the hypervisor says, once, over a restart; guests' logs are not asked for."""
