@@ -57,8 +57,8 @@ def test_guests_leave_no_frame(host, frames):
     assert settle(host, frames) == before
 
 
-def test_six_guests(host):
-    guests = [Guest(host, "many%d" % i, memory=96).create(ready=None) for i in range(6)]
+def test_four_guests(host):
+    guests = [Guest(host, "many%d" % i, memory=96).create(ready=None) for i in range(4)]
     for g in guests:
         g.wait_console("here is a shell", 180)
     for i, g in enumerate(guests):
