@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests of a host: their configuration, start and shell."""
+import os
 import re
 import shlex
 
-from machine import Failed
+from machine import TOP, Failed
 
 LOG = "/var/log/xen/console/guest-%s.log"
 
@@ -59,6 +60,34 @@ class Guest:
 
     def destroy(self):
         self.host.run("xl destroy " + self.name, 90)
+
+
+class AnelGuest(Guest):
+    """The same made and ended by the tool `anel`, which put_tool() has put there."""
+
+    def create(self, ready=r"here is a shell|anel-guest: ready", flags="", timeout=180):
+        self.host.run("anel create -q %s %s" % (flags, self.config), timeout)
+        if ready:
+            self.wait_console(ready, timeout)
+        return self
+
+    def destroy(self):
+        self.host.run("anel destroy " + self.name, 90)
+
+
+def put_tool(host):
+    """The tool as it is built now, once for each machine."""
+    if host.try_run("test -x /usr/local/bin/anel")[0]:
+        with open(os.path.join(TOP, "build/cli/anel/anel"), "rb") as f:
+            host.put("/usr/local/bin/anel", f.read())
+        host.run("chmod +x /usr/local/bin/anel")
+    return host
+
+
+def left_of(host, domid):
+    """Nodes of a domain that is gone."""
+    paths = host.run("xenstore-ls -f").splitlines()
+    return [p for p in paths if re.search(r"^(/local/domain/%d|/libxl/%d|.*/backend/\w+/%d)\b" % (domid, domid, domid), p)]
 
 
 def free_mib(host):

@@ -5,10 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include "spec.h"
 #include "value.h"
-
-#define DEFAULT_BRIDGE "xenbr0"
+#include "vm/vm_life.h"
 
 struct parse {
 	struct vm_config *v;
@@ -19,10 +18,12 @@ struct parse {
 	bool cmdline;
 };
 
-/* The reason, after its place in the file. */
-#define wrong(p, ...)                                                                                    \
-	why_prefix((p)->why, why_set((p)->why, -EINVAL, __VA_ARGS__), "%s:%u: %s: ", (p)->path, (p)->value->line, \
-		   (p)->value->name)
+/* Puts the place in the file before the reason. */
+static int placed(const struct parse *p, int rc)
+{
+	return why_prefix(p->why, rc, "%s:%u: %s: ", p->path, p->value->line, p->value->name);
+}
+#define wrong(p, ...) placed(p, why_set((p)->why, -EINVAL, __VA_ARGS__))
 
 static void ignored(const struct parse *p, const char *what, const char *word)
 {
@@ -63,34 +64,55 @@ static int megabytes(const struct parse *p, uint64_t *kib)
 	return rc;
 }
 
-static int count(const struct parse *p, unsigned *out)
-{
-	uint64_t n;
-	int rc = number(p, &n);
-
-	if (!rc && (n == 0 || n > 4095))
-		rc = wrong(p, "1 to 4095 are possible");
-	*out = n;
-	return rc;
-}
-
 static int action(const struct parse *p, enum vm_action *out)
 {
-	static const char *const names[] = { "destroy", "restart", "preserve", "rename-restart" };
-
-	for (unsigned i = 0; p->value->kind == VALUE_TEXT && i < 4; i++)
-		if (!strcmp(p->value->items[0], names[i])) {
+	for (unsigned i = 0; p->value->kind == VALUE_TEXT && i < VM_ACTIONS; i++)
+		if (!strcmp(p->value->items[0], vm_action_names[i])) {
 			*out = i;
 			return 0;
 		}
 	return wrong(p, "destroy, restart, preserve or rename-restart");
 }
 
+/* One list for all vCPUs, or a list of them for each its own. */
+static int cpu_lists(const struct parse *p, struct vm_pins *out)
+{
+	const struct value *v = p->value;
+	size_t used = 0, n;
+
+	out->each = v->kind == VALUE_LIST;
+	out->text[0] = 0;
+	if (v->kind == VALUE_NUMBER) {
+		snprintf(out->text, sizeof(out->text), "%llu", (unsigned long long)v->number);
+		return 0;
+	}
+	for (unsigned i = 0; i < v->n; i++) {
+		n = strlen(v->items[i]);
+		if (!n || strchr(v->items[i], '\n'))
+			return wrong(p, "a list of CPUs is wanted, as in \"0-3,^1\" or \"all\"");
+		if (used + n + 2 > sizeof(out->text))
+			return wrong(p, "too long");
+		used += snprintf(out->text + used, sizeof(out->text) - used, "%s%s", i ? "\n" : "", v->items[i]);
+	}
+	return 0;
+}
+
+static int bounded(const struct parse *p, unsigned least, unsigned most, unsigned *out)
+{
+	uint64_t n;
+	int rc = number(p, &n);
+
+	if (!rc && (n < least || n > most))
+		rc = wrong(p, "%u to %u are possible", least, most);
+	*out = n;
+	return rc;
+}
+
 static int set_name(struct parse *p)
 {
 	int rc = text(p, p->v->name, sizeof(p->v->name));
 
-	if (!rc && (!p->v->name[0] || isdigit((unsigned char)p->v->name[0]) || strchr(p->v->name, '/')))
+	if (!rc && !vm_good_name(p->v->name))
 		rc = wrong(p, "\"%s\": a name has no / and does not begin with a digit", p->v->name);
 	return rc;
 }
@@ -126,8 +148,8 @@ static int set_type(struct parse *p)
 
 static int set_memory(struct parse *p) { return megabytes(p, &p->v->memory_kib); }
 static int set_maxmem(struct parse *p) { return megabytes(p, &p->v->max_kib); }
-static int set_vcpus(struct parse *p) { return count(p, &p->v->vcpus); }
-static int set_maxvcpus(struct parse *p) { return count(p, &p->v->max_vcpus); }
+static int set_vcpus(struct parse *p) { return bounded(p, 1, 4095, &p->v->vcpus); }
+static int set_maxvcpus(struct parse *p) { return bounded(p, 1, 4095, &p->v->max_vcpus); }
 static int set_kernel(struct parse *p) { return text(p, p->v->kernel, sizeof(p->v->kernel)); }
 static int set_ramdisk(struct parse *p) { return text(p, p->v->ramdisk, sizeof(p->v->ramdisk)); }
 static int set_root(struct parse *p) { return text(p, p->root, sizeof(p->root)); }
@@ -135,6 +157,11 @@ static int set_extra(struct parse *p) { return text(p, p->extra, sizeof(p->extra
 static int set_on_poweroff(struct parse *p) { return action(p, &p->v->on_poweroff); }
 static int set_on_reboot(struct parse *p) { return action(p, &p->v->on_reboot); }
 static int set_on_crash(struct parse *p) { return action(p, &p->v->on_crash); }
+static int set_on_watchdog(struct parse *p) { return action(p, &p->v->on_watchdog); }
+static int set_cpus(struct parse *p) { return cpu_lists(p, &p->v->cpus); }
+static int set_cpus_soft(struct parse *p) { return cpu_lists(p, &p->v->cpus_soft); }
+static int set_weight(struct parse *p) { return bounded(p, 1, 65535, &p->v->weight); }
+static int set_cap(struct parse *p) { return bounded(p, 0, 65535, &p->v->cap); }
 
 static int set_cmdline(struct parse *p)
 {
@@ -147,165 +174,37 @@ static int refuse(struct parse *p)
 	return wrong(p, "this cannot be done yet");
 }
 
-static struct device *new_device(struct parse *p, enum device_kind kind)
+/* The setting replaces what an earlier one of its name said. */
+static void forget_devices(struct vm_config *v, enum device_kind kind)
 {
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < v->nr_devices; i++)
+		if (v->devices[i].kind != kind)
+			v->devices[n++] = v->devices[i];
+	v->nr_devices = n;
+}
+
+static int set_devices(struct parse *p, enum device_kind kind)
+{
+	struct vm_config *v = p->v;
 	struct device *d;
-
-	if (p->v->nr_devices == VM_MAX_DEVICES)
-		return NULL;
-	d = &p->v->devices[p->v->nr_devices++];
-	memset(d, 0, sizeof(*d));
-	d->kind = kind;
-	return d;
-}
-
-static int copy_word(const struct parse *p, char *out, size_t size, const char *word)
-{
-	if (strlen(word) >= size)
-		return wrong(p, "\"%s\" is too long", word);
-	strcpy(out, word);
-	return 0;
-}
-
-static int disk_access(const struct parse *p, struct device_disk *d, const char *word)
-{
-	if (!strcmp(word, "r") || !strcmp(word, "ro"))
-		d->read_only = true;
-	else if (strcmp(word, "w") && strcmp(word, "rw"))
-		return wrong(p, "\"%s\" is not an access: r or w", word);
-	return 0;
-}
-
-/* xl-disk-configuration(5): words with names, and words whose place says what they are. */
-static int disk_word(const struct parse *p, struct device_disk *d, char *word, unsigned *place)
-{
-	char *equals = strchr(word, '=');
-
-	if (equals && word[0] != '/') {
-		*equals++ = 0;
-		if (!strcmp(word, "vdev"))
-			return copy_word(p, d->vdev, sizeof(d->vdev), equals);
-		if (!strcmp(word, "access"))
-			return disk_access(p, d, equals);
-		if (!strcmp(word, "format"))
-			return strcmp(equals, "raw") ? wrong(p, "format %s cannot be used yet", equals) : 0;
-		if (!strcmp(word, "backendtype"))
-			return strcmp(equals, "phy") ? wrong(p, "back end %s cannot be used yet", equals) : 0;
-		return wrong(p, "\"%s\" cannot be used yet", word);
-	}
-	if (!*word && *place < 4) {
-		(*place)++;
-		return 0;
-	}
-	switch ((*place)++) {
-	case 0:
-		if (!strncmp(word, "phy:", 4) || !strncmp(word, "raw:", 4)) {
-			word += 4;
-			(*place)++;	/* after a prefix there is no format */
-		}
-		return copy_word(p, d->target, sizeof(d->target), word);
-	case 1:
-		return strcmp(word, "raw") ? wrong(p, "format %s cannot be used yet", word) : 0;
-	case 2:
-		return copy_word(p, d->vdev, sizeof(d->vdev), word);
-	case 3:
-		return disk_access(p, d, word);
-	default:
-		return wrong(p, "\"%s\" cannot be used yet", word);
-	}
-}
-
-static int add_disk(struct parse *p, const char *item)
-{
-	struct device *d = new_device(p, DEVICE_DISK);
-	char words[VALUE_MAX_TEXT], *rest = words, *word;
-	unsigned place = 0;
-	int rc = 0;
-
-	if (!d)
-		return wrong(p, "too many devices");
-	strcpy(words, item);
-	while (!rc && rest) {
-		rest += strspn(rest, " ");
-		if (!strncmp(rest, "target=", 7)) {	/* takes all that follows, commas too */
-			rc = copy_word(p, d->disk.target, sizeof(d->disk.target), rest + 7);
-			break;
-		}
-		word = strsep(&rest, ",");
-		rc = disk_word(p, &d->disk, word, &place);
-	}
-	if (!rc && (!d->disk.vdev[0] || !d->disk.target[0]))
-		rc = wrong(p, "\"%s\" names no disk (vdev) or no target", item);
-	return rc;
-}
-
-static int check_mac(const struct parse *p, const char *mac)
-{
-	unsigned b[6];
-	char end;
-
-	if (sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6 || strlen(mac) != 17)
-		return wrong(p, "\"%s\" is not a MAC address", mac);
-	return b[0] & 1 ? wrong(p, "%s is a group's address, not a card's", mac) : 0;
-}
-
-static int card_word(const struct parse *p, struct device_card *c, char *word)
-{
-	char *equals = strchr(word, '=');
-
-	if (!*word)
-		return 0;
-	if (!equals)
-		return wrong(p, "\"%s\": words have the form NAME=VALUE", word);
-	*equals++ = 0;
-	if (!strcmp(word, "mac"))
-		return check_mac(p, equals) ?: copy_word(p, c->mac, sizeof(c->mac), equals);
-	if (!strcmp(word, "bridge"))
-		return copy_word(p, c->bridge, sizeof(c->bridge), equals);
-	if (!strcmp(word, "vifname"))
-		return copy_word(p, c->name, sizeof(c->name), equals);
-	if (!strcmp(word, "type"))
-		return strcmp(equals, "vif") ? wrong(p, "type %s is not for PV guests", equals) : 0;
-	if (!strcmp(word, "model"))
-		return 0;	/* of emulated cards */
-	return wrong(p, "\"%s\" cannot be used yet", word);
-}
-
-static int add_card(struct parse *p, const char *item, unsigned number)
-{
-	struct device *d = new_device(p, DEVICE_CARD);
-	char words[VALUE_MAX_TEXT], *rest = words;
-	uint8_t r[3];
-	int rc = 0;
-
-	if (!d)
-		return wrong(p, "too many devices");
-	d->id = number;
-	strcpy(d->card.bridge, DEFAULT_BRIDGE);
-	strcpy(words, item);
-	while (!rc && rest) {
-		rest += strspn(rest, " ");
-		rc = card_word(p, &d->card, strsep(&rest, ","));
-	}
-	if (!rc && !d->card.mac[0]) {
-		if (getrandom(r, sizeof(r), 0) != sizeof(r))
-			abort();
-		snprintf(d->card.mac, sizeof(d->card.mac), "00:16:3e:%02x:%02x:%02x", r[0] & 0x7f, r[1], r[2]);
-	}
-	return rc;
-}
-
-static int set_devices(struct parse *p, bool disks)
-{
 	int rc = p->value->kind == VALUE_LIST ? 0 : wrong(p, "a list in brackets is wanted");
 
-	for (unsigned i = 0; i < p->value->n && !rc; i++)
-		rc = disks ? add_disk(p, p->value->items[i]) : add_card(p, p->value->items[i], i);
+	forget_devices(v, kind);
+	for (unsigned i = 0; i < p->value->n && !rc; i++) {
+		if (v->nr_devices == VM_MAX_DEVICES)
+			return wrong(p, "too many devices");
+		d = &v->devices[v->nr_devices++];
+		rc = kind == DEVICE_DISK ? spec_disk(d, p->value->items[i], p->why) : spec_card(d, p->value->items[i], i, p->why);
+		if (rc)
+			placed(p, rc);
+	}
 	return rc;
 }
 
-static int set_disk(struct parse *p) { return set_devices(p, true); }
-static int set_vif(struct parse *p) { return set_devices(p, false); }
+static int set_disk(struct parse *p) { return set_devices(p, DEVICE_DISK); }
+static int set_vif(struct parse *p) { return set_devices(p, DEVICE_CARD); }
 
 static const struct {
 	const char *name;
@@ -327,6 +226,11 @@ static const struct {
 	{ "on_poweroff", set_on_poweroff },
 	{ "on_reboot", set_on_reboot },
 	{ "on_crash", set_on_crash },
+	{ "on_watchdog", set_on_watchdog },
+	{ "cpus", set_cpus },
+	{ "cpus_soft", set_cpus_soft },
+	{ "cpu_weight", set_weight },
+	{ "cap", set_cap },
 	{ "disk", set_disk },
 	{ "vif", set_vif },
 	{ "bootloader", refuse },
@@ -366,27 +270,40 @@ static int finish(struct parse *p)
 	return 0;
 }
 
-int config_parse(struct vm_config *v, const char *config, const char *path, struct why *why)
+static int parse_text(struct parse *p, const char *config, const char *path)
 {
 	struct value_reader r = { .at = config, .path = path, .line = 1 };
 	struct value *value = malloc(sizeof(*value));
-	struct parse p = { .v = v, .path = path, .value = value, .why = why };
-	int rc = value ? 1 : why_set(why, -ENOMEM, "no memory");
+	int rc = value ? 1 : why_set(p->why, -ENOMEM, "no memory");
+
+	p->path = path;
+	p->value = value;
+	while (rc > 0) {
+		rc = value_next(&r, value, p->why);
+		if (rc > 0)
+			rc = set(p) ?: 1;
+	}
+	free(value);
+	return rc;
+}
+
+int config_parse(struct vm_config *v, const char *config, const char *path, const char *more, struct why *why)
+{
+	struct parse p = { .v = v, .why = why };
+	int rc;
 
 	memset(v, 0, sizeof(*v));
 	v->memory_kib = 128 * 1024;
 	v->vcpus = 1;
 	v->on_reboot = VM_RESTART;
-	while (rc > 0) {
-		rc = value_next(&r, value, why);
-		if (rc > 0)
-			rc = set(&p) ?: 1;
-	}
-	free(value);
+	rc = parse_text(&p, config, path);
+	if (!rc && more)
+		rc = parse_text(&p, more, "command line");
+	p.path = path;
 	return rc ? rc : finish(&p);
 }
 
-int config_read(struct vm_config *v, const char *path, struct why *why)
+int config_read(struct vm_config *v, const char *path, const char *more, struct why *why)
 {
 	char *config = calloc(1, 65537);
 	FILE *f = fopen(path, "re");
@@ -400,7 +317,7 @@ int config_read(struct vm_config *v, const char *path, struct why *why)
 		if (ferror(f) || n == 65536 || memchr(config, 0, n))
 			rc = why_set(why, -EINVAL, "%s is not a guest's configuration", path);
 		else
-			rc = config_parse(v, config, path, why);
+			rc = config_parse(v, config, path, more, why);
 	}
 	if (f)
 		fclose(f);

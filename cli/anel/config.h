@@ -5,9 +5,12 @@
 
 #include "vm/vm.h"
 
-/* Reads the file. What is unknown in it is named on standard error and ignored; what cannot be done is a failure. */
-int config_read(struct vm_config *v, const char *path, struct why *why);
+/*
+ * Reads the file, then `more` (or NULL), settings that override it. What is unknown is named on standard error and
+ * ignored; what cannot be done is a failure.
+ */
+int config_read(struct vm_config *v, const char *path, const char *more, struct why *why);
 /* The same from text; `path` is for messages. */
-int config_parse(struct vm_config *v, const char *text, const char *path, struct why *why);
+int config_parse(struct vm_config *v, const char *text, const char *path, const char *more, struct why *why);
 
 #endif

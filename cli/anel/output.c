@@ -6,7 +6,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define MAX_COLUMNS 16
 #define NARROWEST   8
 
 /* 0: no terminal, no limit. */
@@ -45,14 +44,20 @@ static void print_text(const char *text, int width, bool right)
 		putchar(' ');
 }
 
-static void fit(const struct column *columns, unsigned n, int *widths)
+void output_fit(const struct column *columns, unsigned n, int *widths, int limit)
 {
-	int total = n - 1, limit = terminal_width(), spare;
+	int total = n - 1, spare;
 
 	for (unsigned i = 0; i < n; i++)
 		total += widths[i];
+	for (unsigned i = n; limit && i-- > 0 && total > limit;) {
+		if (!(columns[i].how & COLUMN_SPARE))
+			continue;
+		total -= widths[i] + 1;
+		widths[i] = 0;
+	}
 	for (unsigned i = 0; limit && i < n && total > limit; i++) {
-		if (!columns[i].shrinks || widths[i] <= NARROWEST)
+		if (!(columns[i].how & COLUMN_SHRINKS) || widths[i] <= NARROWEST)
 			continue;
 		spare = widths[i] - NARROWEST < total - limit ? widths[i] - NARROWEST : total - limit;
 		widths[i] -= spare;
@@ -63,26 +68,33 @@ static void fit(const struct column *columns, unsigned n, int *widths)
 static void print_row(const struct column *columns, unsigned n, const int *widths, const json_t *row)
 {
 	char room[32];
-	bool last;
+	unsigned last = n - 1;
+	int width;
 
-	for (unsigned i = 0; i < n; i++) {
+	while (last && !widths[last])
+		last--;
+	for (unsigned i = 0; i <= last; i++) {
 		const char *text = row ? cell(row, columns[i].key, room) : columns[i].title;
 
-		last = i == n - 1;
-		print_text(text, last && !columns[i].right && (int)strlen(text) < widths[i] ? (int)strlen(text) : widths[i],
-			   columns[i].right);
-		putchar(last ? '\n' : ' ');
+		if (!widths[i])
+			continue;
+		width = widths[i];
+		/* No blanks at a line's end. */
+		if (i == last && !(columns[i].how & COLUMN_RIGHT) && (int)strlen(text) < width)
+			width = strlen(text);
+		print_text(text, width, columns[i].how & COLUMN_RIGHT);
+		putchar(i == last ? '\n' : ' ');
 	}
 }
 
 void output_table(const struct column *columns, unsigned n, const json_t *rows)
 {
-	int widths[MAX_COLUMNS], length;
+	int widths[OUTPUT_COLUMNS], length;
 	const json_t *row;
 	char room[32];
 	size_t at;
 
-	n = n < MAX_COLUMNS ? n : MAX_COLUMNS;
+	n = n < OUTPUT_COLUMNS ? n : OUTPUT_COLUMNS;
 	for (unsigned i = 0; i < n; i++) {
 		widths[i] = strlen(columns[i].title);
 		json_array_foreach(rows, at, row) {
@@ -90,7 +102,7 @@ void output_table(const struct column *columns, unsigned n, const json_t *rows)
 			widths[i] = length > widths[i] ? length : widths[i];
 		}
 	}
-	fit(columns, n, widths);
+	output_fit(columns, n, widths, terminal_width());
 	print_row(columns, n, widths, NULL);
 	json_array_foreach(rows, at, row)
 		print_row(columns, n, widths, row);
@@ -104,6 +116,28 @@ void output_fields(const json_t *object)
 
 	json_object_foreach((json_t *)object, key, value)
 		printf("%-22s : %s\n", key, cell(object, key, room));
+}
+
+void output_rows(const struct column *columns, unsigned n, const json_t *rows, bool json)
+{
+	if (json)
+		output_json(rows);
+	else
+		output_table(columns, n, rows);
+}
+
+void output_object(const json_t *object, bool json)
+{
+	if (json)
+		output_json(object);
+	else
+		output_fields(object);
+}
+
+void output_line(const char *text)
+{
+	print_text(text, strlen(text), false);
+	putchar('\n');
 }
 
 void output_json(const json_t *value)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include "domains.h"
 #include "output.h"
 #include "verbs.h"
 
@@ -26,63 +27,40 @@ const char *show_state(const struct xen_domctl_getdomaininfo *d)
 
 static json_t *domain_json(struct vm_host *host, const struct xen_domctl_getdomaininfo *d)
 {
-	char *name = vm_name(host, d->domain), uuid[37];
-	/* A name that is no UTF-8 is shown as bytes. */
-	json_t *text = name ? json_string(name) : NULL;
+	char uuid[37];
 
-	if (!text)
-		text = name ? json_stringn_nocheck("(unreadable)", 12) : json_string("");
-	free(name);
 	vm_uuid_text(d->handle, uuid);
-	return json_pack("{s:o, s:i, s:I, s:i, s:s, s:f, s:s}", "name", text, "id", (int)d->domain, "memory_mib",
-			 (json_int_t)((d->tot_pages + d->outstanding_pages) >> 8), "vcpus", (int)d->nr_online_vcpus, "state",
-			 show_state(d), "cpu_seconds", d->cpu_time / 1e9, "uuid", uuid);
-}
-
-static int all_domains(struct vm_host *host, json_t *rows, struct why *why)
-{
-	struct xen_domctl_getdomaininfo info[64];
-	domid_t first = 0;
-	int n;
-
-	do {
-		n = hcall_domains(host->hcall, first, 64, info);
-		if (n < 0)
-			return why_set(why, n, "the hypervisor does not list its domains: %s", strerror(-n));
-		for (int i = 0; i < n; i++)
-			json_array_append_new(rows, domain_json(host, &info[i]));
-		first = n ? info[n - 1].domain + 1 : 0;
-	} while (n == 64);
-	return 0;
+	return json_pack("{s:o, s:i, s:I, s:i, s:s, s:f, s:s}", "name", domains_name(host, d->domain), "id", (int)d->domain,
+			 "memory_mib", (json_int_t)((d->tot_pages + d->outstanding_pages) >> 8), "vcpus",
+			 (int)d->nr_online_vcpus, "state", show_state(d), "cpu_seconds", d->cpu_time / 1e9, "uuid", uuid);
 }
 
 int verb_list(struct vm_host *host, int argc, char **argv, struct why *why)
 {
-	static const char *const known[] = { "--json", NULL };
+	static const char *const known[] = { "--json", "-l", "--long", NULL };
 	static const struct column columns[] = {
-		{ "NAME", "name", false, true },   { "ID", "id", true, false },	      { "MIB", "memory_mib", true, false },
-		{ "VCPUS", "vcpus", true, false }, { "STATE", "state", false, false }, { "CPU-S", "cpu_seconds", true, false },
+		{ "NAME", "name", COLUMN_SHRINKS }, { "ID", "id", COLUMN_RIGHT },
+		{ "MIB", "memory_mib", COLUMN_RIGHT }, { "VCPUS", "vcpus", COLUMN_RIGHT },
+		{ "STATE", "state", 0 }, { "CPU-S", "cpu_seconds", COLUMN_RIGHT },
 	};
-	struct xen_domctl_getdomaininfo info;
-	json_t *rows = json_array();
+	struct xen_domctl_getdomaininfo *list;
+	json_t *rows;
 	char *words[64];
 	unsigned flags;
-	domid_t id;
-	int n = verb_options(argc, argv, known, &flags, words, 64, why), rc = n < 0 ? n : 0;
+	int n = verb_options(argc, argv, known, &flags, words, 64, why);
 
-	if (n == 0)
-		rc = all_domains(host, rows, why);
-	for (int i = 0; i < n && !rc; i++) {
-		rc = vm_find(host, words[i], &id, why);
-		if (!rc && hcall_domains(host->hcall, id, 1, &info) == 1 && info.domain == id)
-			json_array_append_new(rows, domain_json(host, &info));
-	}
-	if (!rc && (flags & 1))
-		output_json(rows);
-	else if (!rc)
-		output_table(columns, sizeof(columns) / sizeof(columns[0]), rows);
+	if (n < 0)
+		return n;
+	n = domains_read(host, words, n, &list, why);
+	if (n < 0)
+		return n;
+	rows = json_array();
+	for (int i = 0; i < n; i++)
+		json_array_append_new(rows, domain_json(host, &list[i]));
+	output_rows(columns, sizeof(columns) / sizeof(columns[0]), rows, flags);
 	json_decref(rows);
-	return rc;
+	free(list);
+	return 0;
 }
 
 static const char *scheduler_name(uint32_t id)
@@ -127,10 +105,7 @@ int verb_info(struct vm_host *host, int argc, char **argv, struct why *why)
 		      v.command_line, "compiler", v.compiler, "build_date", v.compile_date);
 	if (!o)
 		return why_set(why, -EIO, "the hypervisor's texts are not UTF-8");
-	if (flags & 1)
-		output_json(o);
-	else
-		output_fields(o);
+	output_object(o, flags & 1);
 	json_decref(o);
 	return 0;
 }
@@ -154,4 +129,19 @@ int verb_dmesg(struct vm_host *host, int argc, char **argv, struct why *why)
 	}
 	free(buffer);
 	return rc;
+}
+
+int verb_debug_keys(struct vm_host *host, int argc, char **argv, struct why *why)
+{
+	static const char *const known[] = { NULL };
+	char *keys;
+	unsigned flags;
+	int rc = verb_options(argc, argv, known, &flags, &keys, 1, why);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		return why_set(why, -EINVAL, "which keys? anel debug-keys h, then anel dmesg, lists them");
+	rc = hcall_debug_keys(host->hcall, keys);
+	return rc ? why_set(why, rc, "the hypervisor takes no keys: %s", strerror(-rc)) : 0;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "args.h"
 #include "config.h"
 
 int verb_options(int argc, char **argv, const char *const *known, unsigned *flags, char **words, int max_words, struct why *why)
@@ -76,26 +77,70 @@ static int create(struct vm_host *host, struct vm_config *config, bool paused, d
 	return rc;
 }
 
+/* Settings among the words, as lines of a configuration; the one word that is none is the file. */
+static int split_words(char **words, int n, const char **file, char **settings, struct why *why)
+{
+	size_t size = 1, used = 0;
+
+	for (int i = 0; i < n; i++)
+		size += strlen(words[i]) + 1;
+	*settings = calloc(1, size);
+	for (int i = 0; i < n && *settings; i++) {
+		if (strchr(words[i], '=') && words[i][0] != '/' && words[i][0] != '.')
+			used += sprintf(*settings + used, "%s\n", words[i]);
+		else if (*file)
+			return why_set(why, -EINVAL, "\"%s\" is one word too many; settings have the form NAME=VALUE", words[i]);
+		else
+			*file = words[i];
+	}
+	if (!*settings)
+		return why_set(why, -ENOMEM, "no memory");
+	return *file ? 0 : why_set(why, -EINVAL, "which configuration? anel create FILE.cfg");
+}
+
+enum { CREATE_PAUSED, CREATE_QUIET, CREATE_CONSOLE, CREATE_FILE };
+
+static int with_console(struct vm_host *host, domid_t id, struct why *why)
+{
+	char number[16], *words[] = { number };
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	snprintf(number, sizeof(number), "%u", id);
+	return verb_console(host, 1, words, why);
+}
+
 int verb_create(struct vm_host *host, int argc, char **argv, struct why *why)
 {
-	static const char *const known[] = { "-p", "--paused", "-q", "--quiet", NULL };
+	struct arg args[] = {
+		[CREATE_PAUSED] = { .brief = "-p", .full = "--paused" },
+		[CREATE_QUIET] = { .brief = "-q", .full = "--quiet" },
+		[CREATE_CONSOLE] = { .brief = "-c" },
+		[CREATE_FILE] = { .brief = "-f", .full = "--defconfig", .takes = true },
+		{ 0 },
+	};
 	struct vm_config *config = malloc(sizeof(*config));
-	char *words[1];
-	unsigned flags;
+	char *words[32], *settings = NULL;
+	const char *file;
 	domid_t id;
-	int rc = verb_options(argc, argv, known, &flags, words, 1, why);
+	int rc = args_read(argc, argv, args, words, 32, why);
 
-	if (rc == 0)
-		rc = why_set(why, -EINVAL, "which configuration? anel create FILE.cfg");
-	if (rc == 1)
-		rc = config ? config_read(config, words[0], why) : why_set(why, -ENOMEM, "no memory");
+	file = args[CREATE_FILE].value;
+	if (rc >= 0)
+		rc = split_words(words, rc, &file, &settings, why);
 	if (!rc)
-		rc = create(host, config, flags & 3, &id, why);
+		rc = config ? config_read(config, file, settings, why) : why_set(why, -ENOMEM, "no memory");
+	if (!rc)
+		rc = create(host, config, args[CREATE_PAUSED].given, &id, why);
 	if (!rc) {
-		if (!(flags & 12))
+		if (!args[CREATE_QUIET].given)
 			printf("domain %u: %s\n", id, config->name);
 		after();
 	}
+	if (!rc && args[CREATE_CONSOLE].given)
+		rc = with_console(host, id, why);
+	free(settings);
 	free(config);
 	return rc;
 }

@@ -9,6 +9,8 @@ struct verb {
 	const char *name, *arguments, *what;
 	int (*run)(struct vm_host *host, int argc, char **argv, struct why *why);
 };
+/* All, the last without a name. The words of `arguments` are what completion offers: options, DOMAIN, FILE. */
+extern const struct verb verbs[];
 
 /* The words of argv that are not options; options must be in `known` ("--json", "-p" ...), and *flags gets a bit for each. */
 int verb_options(int argc, char **argv, const char *const *known, unsigned *flags, char **words, int max_words, struct why *why);
@@ -20,6 +22,7 @@ int verb_pause(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_unpause(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_destroy(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_info(struct vm_host *host, int argc, char **argv, struct why *why);
+int verb_debug_keys(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_dmesg(struct vm_host *host, int argc, char **argv, struct why *why);
 
 #endif

@@ -71,6 +71,8 @@ int hcall_domain_set_policy(struct hcall *h, domid_t id, const xen_cpuid_leaf_t 
 long hcall_populate(struct hcall *h, domid_t id, unsigned order, unsigned long n, xen_pfn_t *frames);
 /* Reserves frames for a domain that is being built; 0 gives back what is left. */
 int hcall_claim(struct hcall *h, domid_t id, uint64_t frames);
+/* What a PV guest finds when it asks for its memory map: RAM from 0 on, as much as it may ever have. */
+int hcall_memory_map(struct hcall *h, domid_t id, uint64_t kib);
 /* Maps frames read-write; NULL with errno set if one of them cannot be. */
 void *hcall_map(struct hcall *h, domid_t id, size_t n, const xen_pfn_t *frames);
 void hcall_unmap(struct hcall *h, void *address, size_t n);

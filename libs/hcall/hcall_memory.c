@@ -95,3 +95,19 @@ int hcall_grant_seed(struct hcall *h, domid_t id, const struct hcall_grant *gran
 	}
 	return xenforeignmemory_unmap_resource(h->memory, resource) < 0 ? -errno : 0;
 }
+
+int hcall_memory_map(struct hcall *h, domid_t id, uint64_t kib)
+{
+	struct __attribute__((packed)) {
+		uint64_t address, size;
+		uint32_t type;	/* as in E820: 1 is RAM */
+	} ram = { 0, kib << 10, 1 };
+	struct xen_foreign_memory_map *op = h->buffer;
+
+	memset(op, 0, sizeof(*op));
+	memcpy(h->data, &ram, sizeof(ram));
+	op->domid = id;
+	op->map.nr_entries = 1;
+	set_xen_guest_handle(op->map.buffer, h->data);
+	return xencall2L(h->call, __HYPERVISOR_memory_op, XENMEM_set_memory_map, (uintptr_t)op) < 0 ? -errno : 0;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The life of a PV guest: create, find, pause, destroy. What `anel` asks for, and later domd. */
+/* A PV guest: create, find, pause, destroy. What `anel` asks for, and later domd. Its life between: vm_life.h. */
 #ifndef VM_VM_H
 #define VM_VM_H
 
@@ -7,12 +7,15 @@
 #include "device/device.h"
 #include "hcall/hcall.h"
 #include "store/store.h"
+#include "vm/vm_cpus.h"
 #include "why/why.h"
 
 #define VM_MAX_DEVICES 64
 #define VM_CACHE       "/var/cache/anel"
 
-enum vm_action { VM_DESTROY, VM_RESTART, VM_PRESERVE, VM_RENAME_RESTART };
+/* What becomes of a guest that ends. */
+enum vm_action { VM_DESTROY, VM_RESTART, VM_PRESERVE, VM_RENAME_RESTART, VM_ACTIONS };
+extern const char *const vm_action_names[VM_ACTIONS];
 
 struct vm_config {
 	char name[64];
@@ -20,10 +23,15 @@ struct vm_config {
 	uint64_t memory_kib, max_kib;
 	unsigned vcpus, max_vcpus;
 	char kernel[512], ramdisk[512], command_line[1024];
-	enum vm_action on_poweroff, on_reboot, on_crash;
+	enum vm_action on_poweroff, on_reboot, on_crash, on_watchdog;
+	struct vm_pins cpus, cpus_soft;
+	unsigned weight, cap;	/* 0: the scheduler's default */
 	struct device devices[VM_MAX_DEVICES];
 	unsigned nr_devices;
 };
+
+/* Is it a name that a domain may have? 1 to 63 characters, no /, not a digit first. */
+bool vm_good_name(const char *name);
 
 struct vm_host {
 	struct hcall *hcall;

@@ -9,6 +9,7 @@
 #include "build/build.h"
 #include "vm/vm.h"
 #include "vm/vm_make.h"
+#include "vm/vm_place.h"
 
 #define CACHE		 VM_CACHE "/kernels"
 
@@ -40,7 +41,7 @@ static int check(struct creation *c, struct why *why)
 		return why_set(why, -EINVAL, "the guest has less than 1 MiB of memory");
 	for (unsigned i = 0; i < v->nr_devices && !rc; i++)
 		rc = device_check(&v->devices[i], why);
-	return rc;
+	return rc ? rc : vm_place_check(c->host, v, why);
 }
 
 static int open_images(struct creation *c, struct why *why)

@@ -5,8 +5,9 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include "vm/vm_life.h"
+#include "vm/vm_place.h"
 
-#define SLACK_KIB	 1024	/* above the guest's memory, as Debian's tools give it */
 #define EVENT_PORTS	 1023
 #define CONSOLE_LIMIT	 "1048576"
 #define SSID_DOMU	 12	/* Flask's initial label of guests */
@@ -57,10 +58,12 @@ int vm_make_domain(struct vm_host *host, struct vm_config *v, domid_t *id, struc
 		return why_set(why, rc, "the hypervisor makes no domain: %s", strerror(-rc));
 	rc = hcall_domain_max_vcpus(host->hcall, *id, v->max_vcpus);
 	if (!rc)
-		rc = hcall_domain_max_mem(host->hcall, *id, v->memory_kib + SLACK_KIB);
+		rc = hcall_domain_max_mem(host->hcall, *id, v->memory_kib + VM_SLACK_KIB);
 	if (!rc)
 		rc = set_policy(host, *id);
-	return rc ? why_set(why, rc, "the new domain cannot be set up: %s", strerror(-rc)) : 0;
+	if (rc)
+		return why_set(why, rc, "the new domain cannot be set up: %s", strerror(-rc));
+	return vm_place(host, *id, v, why);
 }
 
 static void put_number(struct store_change *c, const char *path, const char *name, uint64_t value)
@@ -131,7 +134,6 @@ static void put_console(struct store_change *change, domid_t id, const char *dom
 
 void vm_put_nodes(struct store_change *change, const struct vm_config *v, domid_t id, unsigned number)
 {
-	static const char *const actions[] = { "destroy", "restart", "preserve", "rename-restart" };
 	char dom[32], vm[64], own[32], uuid[37], read[32], write[32];
 
 	vm_uuid_text(v->uuid, uuid);
@@ -157,9 +159,10 @@ void vm_put_nodes(struct store_change *change, const struct vm_config *v, domid_
 	store_put(change, NULL, "", "%s/device", dom);
 	put_writable(change, write, dom);
 	store_put(change, NULL, "pv", "%s/type", own);
-	store_put(change, NULL, actions[v->on_poweroff], "%s/anel/on_poweroff", own);
-	store_put(change, NULL, actions[v->on_reboot], "%s/anel/on_reboot", own);
-	store_put(change, NULL, actions[v->on_crash], "%s/anel/on_crash", own);
+	store_put(change, NULL, vm_action_names[v->on_poweroff], "%s/anel/on_poweroff", own);
+	store_put(change, NULL, vm_action_names[v->on_reboot], "%s/anel/on_reboot", own);
+	store_put(change, NULL, vm_action_names[v->on_crash], "%s/anel/on_crash", own);
+	store_put(change, NULL, vm_action_names[v->on_watchdog], "%s/anel/on_watchdog", own);
 	put_console(change, id, dom);
 	for (unsigned i = 0; i < v->nr_devices; i++)
 		device_put(change, id, &v->devices[i]);

@@ -27,7 +27,7 @@ static void whole(void **state)
 		"  \"format=raw, vdev=xvdb, access=ro, target=/dev/a,b\", '/dev/c,raw,xvdc1,r',]\n"
 		"vif = [ 'mac=00:16:3E:01:02:03,bridge=br7', '' ]\n";
 
-	assert_int_equal(config_parse(&v, text, "t", &why), 0);
+	assert_int_equal(config_parse(&v, text, "t", NULL, &why), 0);
 	assert_string_equal(v.name, "demo");
 	assert_int_equal(v.uuid[0], 1);
 	assert_int_equal(v.uuid[15], 0xef);
@@ -55,13 +55,48 @@ static void whole(void **state)
 	assert_int_equal(strncmp(v.devices[4].card.mac, "00:16:3e:", 9), 0);
 }
 
+/* What xl.cfg says of CPUs and of the end, and settings on the command line, which count last. */
+static void placing(void **state)
+{
+	static const char text[] =
+		"name='a'\nkernel='k'\nvcpus=3\n"
+		"cpus=\"0-3,^1\"\ncpus_soft=[ '2', 'all,^5' ]\ncpu_weight=512\ncap='150'\n"
+		"on_poweroff='preserve'\non_crash='restart'\non_watchdog='rename-restart'\n"
+		"disk=['phy:/dev/x,xvda,w', 'phy:/dev/y,xvdb,w']\nvif=['']\n";
+	char list[1024];
+
+	assert_int_equal(config_parse(&v, text, "t", "memory=64\ndisk=['phy:/dev/z,xvda,w']\ncap=7\n", &why), 0);
+	assert_false(v.cpus.each);
+	assert_true(vm_pins_of(&v.cpus, 2, list));
+	assert_string_equal(list, "0-3,^1");
+	assert_true(v.cpus_soft.each);
+	assert_true(vm_pins_of(&v.cpus_soft, 0, list));
+	assert_string_equal(list, "2");
+	assert_true(vm_pins_of(&v.cpus_soft, 1, list));
+	assert_string_equal(list, "all,^5");
+	assert_false(vm_pins_of(&v.cpus_soft, 2, list));
+	assert_int_equal(v.weight, 512);
+	assert_int_equal(v.cap, 7);
+	assert_int_equal(v.on_poweroff, VM_PRESERVE);
+	assert_int_equal(v.on_crash, VM_RESTART);
+	assert_int_equal(v.on_watchdog, VM_RENAME_RESTART);
+	assert_int_equal(v.memory_kib, 64 * 1024);
+	assert_int_equal(v.nr_devices, 2);
+	assert_int_equal(v.devices[0].kind, DEVICE_CARD);
+	assert_string_equal(v.devices[1].disk.target, "/dev/z");
+	assert_int_equal(config_parse(&v, text, "t", "\nmemory=x", &why), -EINVAL);
+	assert_non_null(strstr(why.text, "command line:2:"));
+}
+
 /* What is known but not given keeps its default. */
 static void least(void **state)
 {
-	assert_int_equal(config_parse(&v, "name='a'\nkernel='k'", "t", &why), 0);
+	assert_int_equal(config_parse(&v, "name='a'\nkernel='k'", "t", NULL, &why), 0);
 	assert_int_equal(v.memory_kib, 128 * 1024);
 	assert_int_equal(v.max_kib, v.memory_kib);
 	assert_int_equal(v.vcpus, 1);
+	assert_string_equal(v.cpus.text, "");
+	assert_int_equal(v.weight, 0);
 	assert_int_equal(v.on_reboot, VM_RESTART);
 	assert_string_equal(v.command_line, "");
 }
@@ -92,6 +127,10 @@ static void mistakes(void **state)
 		{ "type='hvm'", "only PV" },
 		{ "uuid='0123'", "UUID" },
 		{ "on_crash='explode'", "destroy, restart" },
+		{ "\ncpus=['']", "t:2: cpus: a list of CPUs" },
+		{ "cpu_weight=0", "1 to 65535" },
+		{ "cap=70000", "0 to 65535" },
+		{ "\n\ndisk = [ 'phy:/dev/x,xvda,z' ]", "t:3: disk: " },
 		{ "bootloader='pygrub'", "cannot be done yet" },
 		{ "name='a' kernel='b'", "something after" },
 		{ "name='a/b'", "no /" },
@@ -104,7 +143,7 @@ static void mistakes(void **state)
 
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		why.text[0] = 0;
-		assert_int_equal(config_parse(&v, wrong[i].text, "t", &why), -EINVAL);
+		assert_int_equal(config_parse(&v, wrong[i].text, "t", NULL, &why), -EINVAL);
 		if (!strstr(why.text, wrong[i].reason))
 			fail_msg("%s: \"%s\", not \"%s\"", wrong[i].text, why.text, wrong[i].reason);
 	}
@@ -121,7 +160,7 @@ static void cut(void **state)
 		exact = test_malloc(n + 1);
 		memcpy(exact, text, n);
 		exact[n] = 0;
-		config_parse(&v, exact, "t", &why);
+		config_parse(&v, exact, "t", NULL, &why);
 		test_free(exact);
 	}
 }
@@ -131,7 +170,8 @@ static void disk_ids(void **state)
 	static const struct { const char *name; int rc; unsigned id; } names[] = {
 		{ "xvda", 0, 51712 }, { "xvda1", 0, 51713 }, { "xvdp15", 0, 51967 }, { "xvdq", 0, 268439552 },
 		{ "xvda16", 0, 268435472 }, { "xvdaa", 0, 268442112 }, { "sda2", 0, 2050 }, { "hdb", 0, 832 }, { "hdc1", 0, 5633 },
-		{ "xvd", -22, 0 }, { "xvda0", -22, 0 }, { "xvda01", -22, 0 }, { "vda", -22, 0 }, { "xvda256", -22, 0 },
+		{ "xvd", -22, 0 }, { "xvda0", -22, 0 }, { "xvda01", -22, 0 }, { "vda", -22, 0 },
+		{ "xvda256", -22, 0 },
 		{ "xvdzzzzzzzzz", -22, 0 }, { "sdq", -22, 0 }, { "hde", -22, 0 }, { "", -22, 0 },
 	};
 	unsigned id;
@@ -146,7 +186,8 @@ static void disk_ids(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole), cmocka_unit_test(least), cmocka_unit_test(mistakes), cmocka_unit_test(cut),
+		cmocka_unit_test(whole), cmocka_unit_test(placing), cmocka_unit_test(least),
+		cmocka_unit_test(mistakes), cmocka_unit_test(cut),
 		cmocka_unit_test(disk_ids),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

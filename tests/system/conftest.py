@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness"))
 
 import machine
+from guests import put_tool
 from machine import Dead, Machine
 
 
@@ -102,6 +103,12 @@ def host(hosts):
     found = re.search(r"(?i)^.*(BUG:|Oops|Kernel panic|PANIC|ASSERT|rcu_sched self-detected|soft lockup).*$",
                       m.log()[mark:], re.M)
     assert not found, "on the console: " + found.group(0)
+
+
+@pytest.fixture
+def anel(host):
+    """The shared machine with the tool `anel` in it."""
+    return put_tool(host)
 
 
 @pytest.fixture

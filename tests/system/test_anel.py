@@ -1,48 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The tool `anel` in Debian's dom0, beside xl and on Debian's store and console daemons: what either makes, both can handle."""
 import json
-import os
 import re
 
 import pytest
 
-import machine
-from guests import Guest, all_back, free_mib, wait_gone
+from guests import AnelGuest, Guest, all_back, free_mib, left_of, wait_gone
 
 pytestmark = pytest.mark.second
-TOOL = os.path.join(machine.TOP, "build/cli/anel/anel")
 GRUB = 'kernel="/usr/lib/grub-xen/grub-x86_64-xen.bin"'
-
-
-class AnelGuest(Guest):
-    def create(self, ready=r"here is a shell|anel-guest: ready", flags="", timeout=180):
-        self.host.run("anel create -q %s %s" % (flags, self.config), timeout)
-        if ready:
-            self.wait_console(ready, timeout)
-        return self
-
-    def destroy(self):
-        self.host.run("anel destroy " + self.name, 90)
-
-
-@pytest.fixture
-def anel(host):
-    """The host with the tool in it."""
-    if host.try_run("test -x /usr/local/bin/anel")[0]:
-        with open(TOOL, "rb") as f:
-            host.put("/usr/local/bin/anel", f.read())
-        host.run("chmod +x /usr/local/bin/anel")
-    return host
 
 
 def disk(host):
     return "format=raw,vdev=xvda,access=rw,backendtype=phy,target=" + host.run("findfs LABEL=anel-guest").strip()
-
-
-def left_of(host, domid):
-    """Nodes of a domain that is gone."""
-    paths = host.run("xenstore-ls -f").splitlines()
-    return [p for p in paths if re.search(r"^(/local/domain/%d|/libxl/%d|.*/backend/\w+/%d)\b" % (domid, domid, domid), p)]
 
 
 def test_anel_shows(anel):
@@ -53,6 +23,8 @@ def test_anel_shows(anel):
     assert info["free_mib"] == free_mib(anel)
     assert info["cpus"] == 2 and info["hypervisor"].startswith("4.17")
     assert "(XEN)" in anel.run("anel dmesg")
+    anel.run("anel debug-keys h")
+    assert re.search(r"(?i)\(XEN\).*key", anel.run("anel dmesg | tail -60"))
     for wrong, why in (("pause nobody", "no domain called nobody"), ("destroy 0", "dom0 is not destroyed"),
                        ("explode", "no verb explode"), ("list --yaml", "no option --yaml"), ("create /none", "No such file")):
         rc, out = anel.try_run("anel " + wrong)

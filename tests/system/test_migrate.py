@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Moving a running guest by Debian's xl, to the same host."""
 import json
-import os
 import re
 
 import pytest
 
-import machine
-from guests import Guest
+from guests import Guest, put_tool
 
 # Writes the same file again and again and compares it with what it was; counts its rounds.
 WORK = ("dd if=/dev/urandom of=/tmp/a bs=64k count=64 2>/dev/null; (n=0; while :; do cat /tmp/a >/tmp/b; "
@@ -37,9 +35,8 @@ def test_live(host):
 def test_image(host):
     """What xl saves is read to its end; the same cut short is refused."""
     g = Guest(host, "kept", vcpus=2).create()
-    with open(os.path.join(machine.TOP, "build/cli/anel/anel"), "rb") as f:
-        host.put("/usr/local/bin/anel", f.read())
-    host.run("chmod +x /usr/local/bin/anel; mount -t tmpfs -o size=400m save /mnt; xl save kept /mnt/save", 240)
+    put_tool(host)
+    host.run("mount -t tmpfs -o size=400m save /mnt; xl save kept /mnt/save", 240)
     try:
         seen = json.loads(host.run("anel image --json /mnt/save", 120))
         assert seen["name"] == "kept" and seen["vcpus"] == 2 and seen["version"] == 3

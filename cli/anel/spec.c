@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "spec.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define DEFAULT_BRIDGE "xenbr0"
+#define MAX_SPEC       1024
+
+#define wrong(...) why_set(why, -EINVAL, __VA_ARGS__)
+
+static int copy_word(char *out, size_t size, const char *word, struct why *why)
+{
+	if (strlen(word) >= size)
+		return wrong("\"%s\" is too long", word);
+	strcpy(out, word);
+	return 0;
+}
+
+static int disk_access(struct device_disk *d, const char *word, struct why *why)
+{
+	if (!strcmp(word, "r") || !strcmp(word, "ro"))
+		d->read_only = true;
+	else if (strcmp(word, "w") && strcmp(word, "rw"))
+		return wrong("\"%s\" is not an access: r or w", word);
+	return 0;
+}
+
+static int disk_named(struct device_disk *d, const char *name, const char *value, struct why *why)
+{
+	if (!strcmp(name, "vdev"))
+		return copy_word(d->vdev, sizeof(d->vdev), value, why);
+	if (!strcmp(name, "access"))
+		return disk_access(d, value, why);
+	if (!strcmp(name, "format"))
+		return strcmp(value, "raw") ? wrong("format %s cannot be used yet", value) : 0;
+	if (!strcmp(name, "backendtype"))
+		return strcmp(value, "phy") ? wrong("back end %s cannot be used yet", value) : 0;
+	return wrong("\"%s\" cannot be used yet", name);
+}
+
+/* xl-disk-configuration(5): words with names, and words whose place says what they are. */
+static int disk_word(struct device_disk *d, char *word, unsigned *place, struct why *why)
+{
+	char *equals = strchr(word, '=');
+
+	if (equals && word[0] != '/') {
+		*equals = 0;
+		return disk_named(d, word, equals + 1, why);
+	}
+	if (!*word && *place < 4) {
+		(*place)++;
+		return 0;
+	}
+	switch ((*place)++) {
+	case 0:
+		if (!strncmp(word, "phy:", 4) || !strncmp(word, "raw:", 4)) {
+			word += 4;
+			(*place)++; /* after a prefix there is no format */
+		}
+		return copy_word(d->target, sizeof(d->target), word, why);
+	case 1:
+		return strcmp(word, "raw") ? wrong("format %s cannot be used yet", word) : 0;
+	case 2:
+		return copy_word(d->vdev, sizeof(d->vdev), word, why);
+	case 3:
+		return disk_access(d, word, why);
+	default:
+		return wrong("\"%s\" cannot be used yet", word);
+	}
+}
+
+int spec_disk(struct device *d, const char *text, struct why *why)
+{
+	char words[MAX_SPEC], *rest = words, *word;
+	unsigned place = 0;
+	int rc = 0;
+
+	memset(d, 0, sizeof(*d));
+	d->kind = DEVICE_DISK;
+	if (strlen(text) >= sizeof(words))
+		return wrong("a disk of more than 1023 characters");
+	strcpy(words, text);
+	while (!rc && rest) {
+		rest += strspn(rest, " ");
+		if (!strncmp(rest, "target=", 7)) { /* takes all that follows, commas too */
+			rc = copy_word(d->disk.target, sizeof(d->disk.target), rest + 7, why);
+			break;
+		}
+		word = strsep(&rest, ",");
+		rc = disk_word(&d->disk, word, &place, why);
+	}
+	if (!rc && (!d->disk.vdev[0] || !d->disk.target[0]))
+		rc = wrong("\"%s\" names no disk (vdev) or no target", text);
+	return rc;
+}
+
+static int check_mac(const char *mac, struct why *why)
+{
+	unsigned b[6];
+	char end;
+
+	if (sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6 ||
+	    strlen(mac) != 17)
+		return wrong("\"%s\" is not a MAC address", mac);
+	return b[0] & 1 ? wrong("%s is a group's address, not a card's", mac) : 0;
+}
+
+static int card_word(struct device_card *c, char *word, struct why *why)
+{
+	char *equals = strchr(word, '=');
+
+	if (!*word)
+		return 0;
+	if (!equals)
+		return wrong("\"%s\": words have the form NAME=VALUE", word);
+	*equals++ = 0;
+	if (!strcmp(word, "mac"))
+		return check_mac(equals, why) ?: copy_word(c->mac, sizeof(c->mac), equals, why);
+	if (!strcmp(word, "bridge"))
+		return copy_word(c->bridge, sizeof(c->bridge), equals, why);
+	if (!strcmp(word, "vifname"))
+		return copy_word(c->name, sizeof(c->name), equals, why);
+	if (!strcmp(word, "type"))
+		return strcmp(equals, "vif") ? wrong("type %s is not for PV guests", equals) : 0;
+	if (!strcmp(word, "model"))
+		return 0; /* of emulated cards */
+	return wrong("\"%s\" cannot be used yet", word);
+}
+
+int spec_card(struct device *d, const char *text, unsigned number, struct why *why)
+{
+	char words[MAX_SPEC], *rest = words;
+	uint8_t r[3];
+	int rc = 0;
+
+	memset(d, 0, sizeof(*d));
+	d->kind = DEVICE_CARD;
+	d->id = number;
+	strcpy(d->card.bridge, DEFAULT_BRIDGE);
+	if (strlen(text) >= sizeof(words))
+		return wrong("a card of more than 1023 characters");
+	strcpy(words, text);
+	while (!rc && rest) {
+		rest += strspn(rest, " ");
+		rc = card_word(&d->card, strsep(&rest, ","), why);
+	}
+	if (!rc && !d->card.mac[0]) {
+		if (getrandom(r, sizeof(r), 0) != sizeof(r))
+			abort();
+		snprintf(d->card.mac, sizeof(d->card.mac), "00:16:3e:%02x:%02x:%02x", r[0] & 0x7f, r[1], r[2]);
+	}
+	return rc;
+}
