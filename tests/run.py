@@ -124,7 +124,7 @@ def together(*work):
 
 
 def daemons(sums):
-    together(*((pytest, (sums, name + "-tests.xml", "tests/" + name), {"prefix": "%-7s | " % name}) for name in ("store", "console")))
+    together(*((pytest, (sums, name + "-tests.xml", "tests/" + name), {"prefix": "%-7s | " % name}) for name in ("store", "console", "domd")))
 
 
 def system(sums, args):
@@ -139,7 +139,7 @@ def main(args):
     if not args and not PEER:
         stage("layers and ceilings", checks, sums)
         stage("unit tests", unit, sums)
-        stage("the daemons of the store and the console", daemons, sums)
+        stage("the daemons of the store, the console and the domains", daemons, sums)
         stage("fuzzers", fuzzers, sums)
         stage("guest kernels as dom0", guests, sums)
         stage("guest kernels as domU", lambda s: guests(s, "--domu"), sums)

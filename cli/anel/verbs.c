@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "args.h"
 #include "config.h"
+#include "domd/domd.h"
 
 int verb_options(int argc, char **argv, const char *const *known, unsigned *flags, char **words, int max_words, struct why *why)
 {
@@ -111,6 +112,16 @@ static int with_console(struct vm_host *host, domid_t id, struct why *why)
 	return verb_console(host, 1, words, why);
 }
 
+/* Who acts when it ends. */
+static void hand_over(const struct vm_config *config, domid_t id, bool quiet)
+{
+	struct why why;
+	int rc = domd_adopt(config, id, &why);
+
+	if (rc && !quiet)
+		fprintf(stderr, "anel: nobody acts when %s ends: %s\n", config->name, why.text);
+}
+
 int verb_create(struct vm_host *host, int argc, char **argv, struct why *why)
 {
 	struct arg args[] = {
@@ -136,6 +147,7 @@ int verb_create(struct vm_host *host, int argc, char **argv, struct why *why)
 	if (!rc) {
 		if (!args[CREATE_QUIET].given)
 			printf("domain %u: %s\n", id, config->name);
+		hand_over(config, id, args[CREATE_QUIET].given);
 		after();
 	}
 	if (!rc && args[CREATE_CONSOLE].given)

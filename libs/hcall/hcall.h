@@ -55,6 +55,8 @@ int hcall_domain_max_mem(struct hcall *h, domid_t id, uint64_t kib);
 int hcall_domain_hypercall_page(struct hcall *h, domid_t id, xen_pfn_t frame);
 int hcall_domain_address_size(struct hcall *h, domid_t id, unsigned bits);
 int hcall_domain_tsc(struct hcall *h, domid_t id, uint32_t mode);
+/* Another UUID. */
+int hcall_domain_set_handle(struct hcall *h, domid_t id, const uint8_t uuid[16]);
 int hcall_vcpu_context(struct hcall *h, domid_t id, unsigned vcpu, const vcpu_guest_context_t *context);
 int hcall_shutdown_domain(struct hcall *h, domid_t id, unsigned reason);
 /* The policy of kind XEN_SYSCTL_cpu_policy_*; leaves and msrs are arrays of *nr_leaves and *nr_msrs, which become what is used. */

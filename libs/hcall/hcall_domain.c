@@ -115,6 +115,14 @@ int hcall_domain_tsc(struct hcall *h, domid_t id, uint32_t mode)
 	return hcall_domctl(h, XEN_DOMCTL_settscinfo, id, &op);
 }
 
+int hcall_domain_set_handle(struct hcall *h, domid_t id, const uint8_t uuid[16])
+{
+	struct xen_domctl op = { 0 };
+
+	memcpy(op.u.setdomainhandle.handle, uuid, sizeof(op.u.setdomainhandle.handle));
+	return hcall_domctl(h, XEN_DOMCTL_setdomainhandle, id, &op);
+}
+
 int hcall_vcpu_context(struct hcall *h, domid_t id, unsigned vcpu, const vcpu_guest_context_t *context)
 {
 	struct xen_domctl op = { .u.vcpucontext.vcpu = vcpu };

@@ -10,6 +10,9 @@
  * Of consoles: grant<N>.<R> is the page of a grant but the store's, frame<N>.<F> that of a frame. A port of 2000+K of a domain is
  * console K's: its events come as 0x10000 + 16*N + K and go to the socket console<N>.<K>. conring is the hypervisor's log, its
  * event 0xfffe. A port that had an event has none before it is unmasked. $FAKEXEN_EVTCHN is another name for evtchn.
+ *
+ * Of domains that a toolstack makes: handle<N> has the UUID's bytes, paused<N> says that it is paused, shutdown<N> may have the
+ * reason as a number. A domain that is destroyed is not there any more, and the store (evtchn) is told.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -352,12 +355,118 @@ void xencall_free_buffer(xencall_handle *h, void *p)
 	free(p);
 }
 
+/* n bytes of a file, the rest as it is. */
+static void read_file(const char *name, int domid, void *to, size_t n)
+{
+	char path[256];
+	int fd = open_fake(in_folder(path, sizeof(path), name, domid), O_RDONLY | O_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	if (read(fd, to, n) < 0)
+		perror("fakexen: read");
+	close(fd);
+}
+
+static void write_file(const char *name, int domid, const void *from, size_t n)
+{
+	char path[256];
+	int fd = open_fake(in_folder(path, sizeof(path), name, domid), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+	if (fd < 0 || write(fd, from, n) != (ssize_t)n)
+		perror("fakexen: write");
+	close(fd);
+}
+
+static void remove_file(const char *name, int domid)
+{
+	char path[256];
+
+	unlink(in_folder(path, sizeof(path), name, domid));
+}
+
 static void fill(struct xen_domctl_getdomaininfo *info, int domid)
 {
+	char reason[8] = "0";
+
 	memset(info, 0, sizeof(*info));
 	info->domain = domid;
-	info->flags = exists("shutdown", domid) ? XEN_DOMINF_shutdown : 0;
+	read_file("shutdown", domid, reason, sizeof(reason) - 1);
+	info->flags = exists("shutdown", domid) ? XEN_DOMINF_shutdown | atoi(reason) << XEN_DOMINF_shutdownshift : 0;
+	info->flags |= exists("paused", domid) ? XEN_DOMINF_paused : 0;
 	memset(info->handle, domid, sizeof(info->handle));
+	read_file("handle", domid, info->handle, sizeof(info->handle));
+}
+
+static int create_domain(struct xen_domctl *ctl)
+{
+	static const char page[4096];
+	int domid = 1;
+	char last[16] = "0";
+
+	/* Numbers are not used again. */
+	read_file("last", 0, last, sizeof(last) - 1);
+	domid = atoi(last) + 1;
+	while (exists("dom", domid))
+		domid++;
+	snprintf(last, sizeof(last), "%d", domid);
+	write_file("last", 0, last, strlen(last));
+	write_file("handle", domid, ctl->u.createdomain.handle, sizeof(ctl->u.createdomain.handle));
+	write_file("paused", domid, "", 0);
+	write_file("dom", domid, page, sizeof(page));
+	ctl->domain = domid;
+	return 0;
+}
+
+static int destroy_domain(int domid)
+{
+	static const char *const names[] = { "dom", "shutdown", "paused", "handle" };
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	uint32_t event = DOM_EXC;
+	int fd;
+
+	for (int i = 0; i < 4; i++)
+		remove_file(names[i], domid);
+	in_folder(at.sun_path, sizeof(at.sun_path), "evtchn", -1);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	sendto(fd, &event, sizeof(event), MSG_DONTWAIT, (struct sockaddr *)&at, sizeof(at));
+	close(fd);
+	return 0;
+}
+
+static int domctl_call(struct xen_domctl *ctl)
+{
+	int domid = ctl->domain;
+
+	if (ctl->cmd == XEN_DOMCTL_createdomain)
+		return create_domain(ctl);
+	if (!exists("dom", domid)) {
+		errno = ESRCH;
+		return -1;
+	}
+	switch (ctl->cmd) {
+	case XEN_DOMCTL_getdomaininfo:
+		fill(&ctl->u.getdomaininfo, domid);
+		return 0;
+	case XEN_DOMCTL_destroydomain:
+		return destroy_domain(domid);
+	case XEN_DOMCTL_pausedomain:
+		write_file("paused", domid, "", 0);
+		return 0;
+	case XEN_DOMCTL_unpausedomain:
+		if (!exists("paused", domid)) {
+			errno = EINVAL;
+			return -1;
+		}
+		remove_file("paused", domid);
+		return 0;
+	case XEN_DOMCTL_setdomainhandle:
+		write_file("handle", domid, ctl->u.setdomainhandle.handle, sizeof(ctl->u.setdomainhandle.handle));
+		return 0;
+	default:
+		errno = ENOSYS;
+		return -1;
+	}
 }
 
 static int sysctl_call(struct xen_sysctl *ctl)
@@ -393,14 +502,8 @@ int xencall1(xencall_handle *h, unsigned int op, uint64_t arg1)
 	(void)h;
 	if (op == __HYPERVISOR_sysctl)
 		return sysctl_call((struct xen_sysctl *)(uintptr_t)arg1);
-	if (op != __HYPERVISOR_domctl || ctl->cmd != XEN_DOMCTL_getdomaininfo) {
-		errno = ENOSYS;
-		return -1;
-	}
-	if (!exists("dom", ctl->domain)) {
-		errno = ESRCH;
-		return -1;
-	}
-	fill(&ctl->u.getdomaininfo, ctl->domain);
-	return 0;
+	if (op == __HYPERVISOR_domctl)
+		return domctl_call(ctl);
+	errno = ENOSYS;
+	return -1;
 }
