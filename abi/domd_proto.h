@@ -48,6 +48,7 @@
 	X(CREATING, "creating")	  /* for a client; undone by a restart */                                \
 	X(STARTED, "started")	  /* the domain is whole, and is to be unpaused */                       \
 	X(RUNNING, "running")	  /* nothing to do until it ends */                                      \
+	X(DUMPING, "dumping")	  /* the dead domain's memory is being written to a file */              \
 	X(ENDING, "ending")	  /* the old domain is being taken away */                               \
 	X(ASIDE, "aside")	  /* the old domain gets another name and UUID, and loses its devices */ \
 	X(STARTING, "starting")	  /* there is no domain; one is made, or waits for its time */           \
@@ -56,6 +57,6 @@
 /* Why a domain shut down: SHUTDOWN_* of xen/sched.h, in its order. */
 #define DOMD_REASONS { "poweroff", "reboot", "suspend", "crash", "watchdog", "soft-reset" }
 /* What is done then; in a configuration "_" may stand for "-". */
-#define DOMD_ACTIONS { "destroy", "restart", "preserve", "rename-restart" }
+#define DOMD_ACTIONS { "destroy", "restart", "preserve", "rename-restart", "coredump-destroy", "coredump-restart" }
 
 #endif

@@ -71,7 +71,7 @@ static int action(const struct parse *p, enum vm_action *out)
 			*out = i;
 			return 0;
 		}
-	return wrong(p, "destroy, restart, preserve or rename-restart");
+	return wrong(p, "destroy, restart, preserve, rename-restart, coredump-destroy or coredump-restart");
 }
 
 /* One list for all vCPUs, or a list of them for each its own. */

@@ -10,7 +10,9 @@
 
 #include "device/device.h"
 #include "domd/domd_json.h"
+#include "skel/log.h"
 #include "vm/vm.h"
+#include "vm/vm_core.h"
 
 #define AT_ONCE 64
 
@@ -176,6 +178,17 @@ static int end(struct work *w)
 	return note(w, GUEST_STARTING);
 }
 
+/* A core that cannot be written stops nothing. One that a kill has left half is written anew. */
+static int dump(struct work *w)
+{
+	char path[160];
+	struct why why;
+
+	if (vm_core_path(w->g->name, path, &why) || vm_dump_core(&w->host, w->g->domain, path, NULL, &why))
+		log_warning("%s: no core: %s", w->g->name, why.text);
+	return note(w, GUEST_ENDING);
+}
+
 static int choose_aside(struct work *w)
 {
 	struct why ignored;
@@ -289,6 +302,8 @@ static int step(struct work *w)
 		return undo(w);
 	case GUEST_STARTED:
 		return unpause(w);
+	case GUEST_DUMPING:
+		return dump(w);
 	case GUEST_ENDING:
 		return end(w);
 	case GUEST_ASIDE:

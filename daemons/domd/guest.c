@@ -71,8 +71,7 @@ static int check_actions(const json_t *config, struct why *why)
 		word = json_string_value(json_object_get(config, settings[i].name));
 		if (word && action_of(word) < 0)
 			return why_set(why, -EOPNOTSUPP,
-				       "%s: \"%.40s\" cannot be had here; destroy, restart, preserve or rename-restart",
-				       settings[i].name, word);
+				       "%s: \"%.40s\" cannot be had here; xl.cfg(5) has a list", settings[i].name, word);
 	}
 	return 0;
 }
@@ -143,13 +142,15 @@ int64_t guest_died(struct guest *g, enum guest_action action, int64_t now)
 		[ACTION_RESTART] = GUEST_ENDING,
 		[ACTION_PRESERVE] = GUEST_PRESERVED,
 		[ACTION_RENAME] = GUEST_ASIDE,
+		[ACTION_DUMP_DESTROY] = GUEST_DUMPING,
+		[ACTION_DUMP_RESTART] = GUEST_DUMPING,
 	};
 	int64_t delay = 0;
 
 	g->phase = phases[action];
 	g->aside_name[0] = g->aside_uuid[0] = 0;
-	g->again = action == ACTION_RESTART;
-	if (action == ACTION_DESTROY || action == ACTION_PRESERVE)
+	g->again = action == ACTION_RESTART || action == ACTION_DUMP_RESTART;
+	if (!g->again && action != ACTION_RENAME)
 		return 0;
 	g->hasty = now - g->started < SHORT_LIFE ? g->hasty + 1 : 0;
 	g->hasty = g->hasty < MOST_HASTY ? g->hasty : MOST_HASTY;

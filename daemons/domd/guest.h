@@ -21,14 +21,22 @@ enum guest_phase {
 #undef PHASE
 		GUEST_PHASES
 };
-enum guest_action { ACTION_DESTROY, ACTION_RESTART, ACTION_PRESERVE, ACTION_RENAME, GUEST_ACTIONS };
+enum guest_action {
+	ACTION_DESTROY,
+	ACTION_RESTART,
+	ACTION_PRESERVE,
+	ACTION_RENAME,
+	ACTION_DUMP_DESTROY,
+	ACTION_DUMP_RESTART,
+	GUEST_ACTIONS
+};
 
 struct guest {
 	char uuid[37], name[GUEST_NAME];
 	json_t *config; /* as xl saves it */
 	enum guest_phase phase;
 	unsigned domain;			     /* 0: none */
-	bool again;				     /* in GUEST_ENDING: then it is started again */
+	bool again;				     /* in GUEST_DUMPING and GUEST_ENDING: then it is started again */
 	char aside_uuid[37], aside_name[GUEST_NAME]; /* the old domain's new ones, from GUEST_ASIDE on */
 	int64_t started;			     /* milliseconds since the host's boot */
 	int64_t not_before;			     /* the same: its next start */

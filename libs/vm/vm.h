@@ -14,7 +14,7 @@
 #define VM_CACHE       "/var/cache/anel"
 
 /* What becomes of a guest that ends. */
-enum vm_action { VM_DESTROY, VM_RESTART, VM_PRESERVE, VM_RENAME_RESTART, VM_ACTIONS };
+enum vm_action { VM_DESTROY, VM_RESTART, VM_PRESERVE, VM_RENAME_RESTART, VM_DUMP_DESTROY, VM_DUMP_RESTART, VM_ACTIONS };
 extern const char *const vm_action_names[VM_ACTIONS];
 
 struct vm_config {

@@ -4,7 +4,7 @@
 #include "vm/vm.h"
 
 const char *const vm_action_names[VM_ACTIONS] = {
-	"destroy", "restart", "preserve", "rename-restart",
+	"destroy", "restart", "preserve", "rename-restart", "coredump-destroy", "coredump-restart",
 };
 
 bool vm_good_name(const char *name)

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const actions[] = { "destroy", "restart", "preserve", "rename-restart" };
-
 static json_t *devices_json(const struct vm_config *v, enum device_kind kind)
 {
 	json_t *list = json_array();
@@ -29,6 +27,10 @@ static json_t *devices_json(const struct vm_config *v, enum device_kind kind)
 	return list;
 }
 
+/* libxl's word for it. */
+static const char *const words[VM_ACTIONS] = { "destroy",	       "restart",	   "preserve",
+						"rename_restart", "coredump_destroy", "coredump_restart" };
+
 char *vm_json_put(const struct vm_config *v)
 {
 	json_t *vcpus = json_array(), *all;
@@ -41,8 +43,8 @@ char *vm_json_put(const struct vm_config *v)
 			"type", "pv", "name", v->name, "uuid", uuid, "b_info", "max_vcpus", (int)v->max_vcpus, "avail_vcpus", vcpus,
 			"max_memkb", (json_int_t)v->max_kib, "target_memkb", (json_int_t)v->memory_kib, "kernel", v->kernel,
 			"cmdline", v->command_line, "ramdisk", v->ramdisk, "type.pv", "disks", devices_json(v, DEVICE_DISK), "nics",
-			devices_json(v, DEVICE_CARD), "on_poweroff", actions[v->on_poweroff], "on_reboot", actions[v->on_reboot],
-			"on_crash", actions[v->on_crash]);
+			devices_json(v, DEVICE_CARD), "on_poweroff", words[v->on_poweroff], "on_reboot", words[v->on_reboot],
+			"on_crash", words[v->on_crash]);
 	text = all ? json_dumps(all, JSON_INDENT(1)) : NULL;
 	json_decref(all);
 	return text;
@@ -121,8 +123,8 @@ static int action(struct reading *r, const json_t *in, const char *name, enum vm
 {
 	const char *s = json_string_value(json_object_get(in, name));
 
-	for (unsigned i = 0; s && i < 4; i++)
-		if (!strcmp(s, actions[i]))
+	for (unsigned i = 0; s && i < VM_ACTIONS; i++)
+		if (!strcmp(s, words[i]))
 			*out = i;
 	return 0;
 }

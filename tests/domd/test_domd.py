@@ -55,7 +55,7 @@ def test_create_and_destroy(world):
     guests = world.check()
     assert guests["one"]["phase"] == "running" and guests["one"]["on_reboot"] == "restart" and guests["one"]["on_crash"] == "destroy"
     for wrong, why in ((config("one"), "already"), (config("a/b"), "name"), (config("3"), "digit"), (7, "no configuration"),
-                       (config("x", on_crash="coredump-restart"), "on_crash"), (config("bad", kernel="/refused"), "no kernel"),
+                       (config("x", on_crash="soft-reset"), "on_crash"), (config("bad", kernel="/refused"), "no kernel"),
                        (config("x", disks=[{"vdev": "xvda"}]), "disk")):
         with pytest.raises(Refused, match=why):
             c.ask("create", config=wrong)
@@ -302,12 +302,19 @@ def dead_and_new(world, guests):
     assert by_name["demo-1"][1] and by_name["demo"] == (guests["demo"]["uuid"], False, False, "demo")
 
 
+def core_and_new(world, guests):
+    one_guest(world, guests)
+    with open(world.fake + "/core") as f:
+        assert f.read() == "demo"
+    os.unlink(world.fake + "/core")
+
+
 def dead(world, guests):
     assert guests["demo"]["phase"] == "preserved" and len(world.domains()) == 1
 
 
 ENDS = {"poweroff": (POWEROFF, "destroy", no_guest), "reboot": (REBOOT, "restart", one_guest), "crash": (CRASH, "rename-restart", dead_and_new),
-        "watchdog": (WATCHDOG, "preserve", dead)}
+        "watchdog": (WATCHDOG, "preserve", dead), "core": (CRASH, "coredump-restart", core_and_new)}
 
 
 @pytest.mark.parametrize("what", ENDS)
@@ -317,7 +324,7 @@ def test_killed_at_each_step(world, what):
     step, uuid = 0, None
     while True:
         step += 1
-        domid = aged(world, **{"on_" + what: action})
+        domid = aged(world, **{"on_" + what.replace("core", "crash"): action})
         starts, before = world.keeper.starts, world.guests()["demo"]
         assert before["domain"] == domid
         world.set_killer(step)

@@ -65,7 +65,7 @@ static void test_actions(void **state)
 static void test_refused(void **state)
 {
 	static const char *const wrong[] = {
-		", \"on_crash\": \"coredump-restart\"",
+		", \"on_crash\": \"soft-reset\"",
 		", \"on_poweroff\": \"explode\"",
 		", \"disks\": [{\"vdev\": \"xvda\"}]",
 	};

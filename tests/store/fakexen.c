@@ -401,16 +401,15 @@ static void fill(struct xen_domctl_getdomaininfo *info, int domid)
 static int create_domain(struct xen_domctl *ctl)
 {
 	static const char page[4096];
-	int domid = 1;
-	char last[16] = "0";
+	char path[256];
+	int domid = 0, fd;
 
-	/* Numbers are not used again. */
-	read_file("last", 0, last, sizeof(last) - 1);
-	domid = atoi(last) + 1;
-	while (exists("dom", domid))
+	/* Numbers are not used again, and nobody else gets the same. */
+	do {
 		domid++;
-	snprintf(last, sizeof(last), "%d", domid);
-	write_file("last", 0, last, strlen(last));
+		fd = open_fake(in_folder(path, sizeof(path), "taken", domid), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+	} while ((fd < 0 && errno == EEXIST) || exists("dom", domid));
+	close(fd);
 	write_file("handle", domid, ctl->u.createdomain.handle, sizeof(ctl->u.createdomain.handle));
 	write_file("paused", domid, "", 0);
 	write_file("dom", domid, page, sizeof(page));
