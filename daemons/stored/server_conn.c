@@ -267,11 +267,11 @@ static void on_events(struct loop_source *source, uint32_t events)
 
 	(void)source;
 	(void)events;
+	/* Nothing is sent from here: a client that this shows to be gone would be freed before the loop comes to its own news. */
 	while ((port = shared_next_event()) >= 0) {
 		shared_unmask(port);
 		if (port == xen_death_port()) {
 			server_check_domains(the_server);
-			server_flush(the_server);
 		} else if ((unsigned)port < the_server->ports && the_server->by_port[port]) {
 			struct client *cl = the_server->by_port[port];
 

@@ -96,5 +96,7 @@ int loop_once(struct loop *loop, bool wait)
 
 		source->ready(source, events[i].events);
 	}
-	return n < 0 && errno != EINTR ? -errno : n;
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	return n;
 }

@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import random
+import signal
 import statistics
 import struct
 import subprocess
@@ -124,6 +125,23 @@ def test_guest_does_not_read(store):
 def memory(pid):
     with open("/proc/%d/statm" % pid) as f:
         return int(f.read().split()[1]) * 4096
+
+
+def test_client_leaves_as_a_domain_dies(store):
+    """Both are seen at once, the death first: the client is gone when its own news comes."""
+    store.guest(5)
+    for i in range(10):
+        store.guest(6 + i)
+        clients = [store.client() for _ in range(20)]
+        for c in clients:
+            c.ask("WATCH", strings("@releaseDomain", "gone"))
+        os.kill(store.keeper.pid, signal.SIGSTOP)
+        store.domain_dies(6 + i)
+        for c in clients:
+            c.close()
+        os.kill(store.keeper.pid, signal.SIGCONT)
+        store.check()
+    assert store.keeper.starts == 1
 
 
 def test_introduced_again(store):
