@@ -101,8 +101,9 @@ class Keeper:
                 return
             # What it said before it died counts.
             self._take_notices(socket.MSG_DONTWAIT)
-            if not self.ready.is_set():
-                time.sleep(0.1)
+            if not self.ready.wait(0.1) and self.stopping:
+                self.pid = 0
+                return
             self.pid = self._start()
 
     def wait_ready(self, timeout=20):
