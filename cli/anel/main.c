@@ -9,6 +9,7 @@
 #include "domains.h"
 #include "image.h"
 #include "life.h"
+#include "move.h"
 #include "plug.h"
 #include "top.h"
 #include "vcpu.h"
@@ -26,6 +27,13 @@ const struct verb verbs[] = {
 	{ "destroy", "DOMAIN...", "end it at once, as if its power failed", verb_destroy },
 	{ "pause", "DOMAIN...", "stop its vCPUs", verb_pause },
 	{ "unpause", "DOMAIN...", "let them run again", verb_unpause },
+	{ "save", "[-c|--checkpoint] [-p|--leavepaused] DOMAIN FILE",
+	  "write it to a file and end it; -c: it goes on, -p: it stays, paused", verb_save },
+	{ "restore", "[-p|--paused] [-q|--quiet] FILE", "let a saved guest go on; -p: leave it paused", verb_restore },
+	{ "migrate", "[-l|--live] [-s COMMAND] DOMAIN HOST",
+	  "move it to another host, or to localhost; --live: while it runs", verb_migrate },
+	{ "resume", "DOMAIN", "let a guest go on that a saver or mover left suspended", verb_resume },
+	{ "migrate-receive", "", "the other side of migrate, which starts it", verb_migrate_receive },
 	{ "rename", "DOMAIN NEW-NAME", "call it otherwise", verb_rename },
 	{ "domid", "DOMAIN", "its number", verb_domid },
 	{ "domname", "NUMBER", "its name", verb_domname },

@@ -103,7 +103,7 @@ static int remove_nodes(struct vm_host *host, domid_t id)
 	if (vm && !strncmp(vm, "/vm/", 4) && vm[4] && !strchr(vm + 4, '/')) {
 		store_drop(c, "%s", vm);
 		/* What xl notes of a guest that it made. */
-		snprintf(path, sizeof(path), "/var/lib/xen/userdata-d.%u.%.40s.libxl-json", id, vm + 4);
+		snprintf(path, sizeof(path), "/var/lib/xen/userdata-d.%u.%.36s.libxl-json", id, vm + 4);
 		unlink(path);
 	}
 	free(vm);

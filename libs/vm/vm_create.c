@@ -104,6 +104,8 @@ int vm_create(struct vm_host *host, struct vm_config *config, domid_t *id, struc
 		rc = write_nodes(&c, why);
 	if (!rc)
 		rc = device_connect(host->store, c.id, config->devices, config->nr_devices, why);
+	if (!rc)
+		vm_note_for_xl(config, c.id);
 	if (rc && made)
 		vm_destroy(host, c.id, &ignored);
 	if (c.initrd >= 0)

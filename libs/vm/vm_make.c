@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
+#include "vm/vm_json.h"
 #include "vm/vm_life.h"
 #include "vm/vm_place.h"
 
@@ -177,4 +179,21 @@ void vm_put_rings(struct store_change *change, domid_t id, const struct build_re
 	put_number(change, dom, "store/ring-ref", rings->store_frame);
 	put_number(change, dom, "console/port", rings->console_port);
 	put_number(change, dom, "console/ring-ref", rings->console_frame);
+}
+
+void vm_note_for_xl(const struct vm_config *config, domid_t id)
+{
+	char path[128], temp[140], uuid[37], *text = vm_json_put(config);
+	FILE *f;
+	bool whole;
+
+	vm_uuid_text(config->uuid, uuid);
+	snprintf(path, sizeof(path), "/var/lib/xen/userdata-d.%u.%s.libxl-json", id, uuid);
+	snprintf(temp, sizeof(temp), "%s.new", path);
+	/* Where there is no xl, there is no such folder. */
+	f = text ? fopen(temp, "we") : NULL;
+	whole = f && fwrite(text, strlen(text) + 1, 1, f) == 1;
+	if (f && (fclose(f) != 0 || !whole || rename(temp, path) < 0))
+		unlink(temp);
+	free(text);
 }

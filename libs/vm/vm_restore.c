@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "stream/restore.h"
+#include "vm/vm_json.h"
+#include "vm/vm_make.h"
+#include "vm/vm_save.h"
+
+struct receiving {
+	struct vm_host *host;
+	struct vm_receive *r;
+	struct restore_request *q;
+	struct build_result rings;
+};
+
+static int read_all(void *from, void *to, size_t n)
+{
+	int fd = ((struct receiving *)from)->r->fd;
+	ssize_t got;
+
+	for (size_t done = 0; done < n; done += got) {
+		got = read(fd, (char *)to + done, n - done);
+		if (got == 0)
+			return -ENODATA;
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		got = got < 0 ? 0 : got;
+	}
+	return 0;
+}
+
+static int check(struct receiving *c, struct why *why)
+{
+	struct vm_config *v = &c->r->config;
+	struct why ignored;
+	domid_t other;
+	int rc = 0;
+
+	if (strlen(v->name) + strlen(c->r->suffix) >= sizeof(v->name))
+		return why_set(why, -EINVAL, "the guest's name is too long");
+	strcat(v->name, c->r->suffix);
+	if (vm_find(c->host, v->name, &other, &ignored) == 0)
+		return why_set(why, -EEXIST, "there is a domain %s already (%u)", v->name, other);
+	for (unsigned i = 0; i < v->nr_devices && !rc; i++) {
+		struct device *d = &v->devices[i];
+
+		/* On the host that it comes from the name is the other's until that is gone. */
+		if (d->kind == DEVICE_CARD && d->card.name[0] && if_nametoindex(d->card.name))
+			d->card.name[0] = 0;
+		rc = device_check(d, why);
+	}
+	return rc;
+}
+
+/* Where in /vm there is room: the guest that it was may be still there. */
+static unsigned vm_number(struct vm_host *host, const struct vm_config *v)
+{
+	char path[80], uuid[37], *there;
+
+	vm_uuid_text(v->uuid, uuid);
+	for (unsigned n = 0; ; n++) {
+		if (n)
+			snprintf(path, sizeof(path), "/vm/%s-%u/name", uuid, n);
+		else
+			snprintf(path, sizeof(path), "/vm/%s/name", uuid);
+		there = store_read(host->store, path);
+		free(there);
+		if (!there)
+			return n;
+	}
+}
+
+/* Back ends get ready while memory comes. */
+static int make(struct receiving *c, struct why *why)
+{
+	struct vm_receive *r = c->r;
+	struct store_change *change;
+	int rc = vm_make_domain(c->host, &r->config, &r->id, why);
+
+	if (r->id && r->made)
+		r->made(r->arg, r->id);
+	if (rc)
+		return rc;
+	rc = hcall_evtchn_unbound(c->host->hcall, r->id, 0, &c->rings.store_port);
+	if (!rc)
+		rc = hcall_evtchn_unbound(c->host->hcall, r->id, 0, &c->rings.console_port);
+	if (rc)
+		return why_set(why, rc, "no event channel for the guest: %s", strerror(-rc));
+	c->q->store_port = c->rings.store_port;
+	c->q->console_port = c->rings.console_port;
+	change = store_change();
+	vm_put_nodes(change, &r->config, r->id, vm_number(c->host, &r->config));
+	rc = store_commit(c->host->store, change);
+	if (rc)
+		return why_set(why, rc, "the store does not take the domain's nodes: %s", strerror(-rc));
+	return device_connect(c->host->store, r->id, r->config.devices, r->config.nr_devices, why);
+}
+
+static int on_config(void *arg, const char *text, size_t size, domid_t *id, struct why *why)
+{
+	struct receiving *c = arg;
+	int rc = vm_json_get(&c->r->config, text, size, why);
+
+	if (!rc)
+		rc = check(c, why);
+	if (!rc)
+		rc = make(c, why);
+	*id = c->r->id;
+	return rc;
+}
+
+static int on_step(void *arg, const char *step, struct why *why)
+{
+	return vm_step("receive", step, why);
+}
+
+static void on_progress(void *arg, uint64_t pages)
+{
+	const struct vm_receive *r = ((struct receiving *)arg)->r;
+
+	if (r->progress && r->progress->tell)
+		r->progress->tell(r->progress->arg, "memory", pages * 4096, r->config.memory_kib * 1024);
+}
+
+static int introduce(struct receiving *c, const struct restore_result *result, struct why *why)
+{
+	struct store_change *change = store_change();
+	struct vm_config noted = c->r->config;
+	int rc;
+
+	c->rings.store_frame = result->store_frame;
+	c->rings.console_frame = result->console_frame;
+	noted.name[strlen(noted.name) - strlen(c->r->suffix)] = 0;
+	vm_note_for_xl(&noted, c->r->id);
+	vm_put_rings(change, c->r->id, &c->rings);
+	rc = store_commit(c->host->store, change);
+	if (!rc)
+		rc = store_introduce(c->host->store, c->r->id, c->rings.store_frame, c->rings.store_port);
+	return rc ? why_set(why, rc, "the store does not take the domain: %s", strerror(-rc))
+		  : vm_step("receive", "introduced", why);
+}
+
+int vm_receive(struct vm_host *host, struct vm_receive *r, struct why *why)
+{
+	struct restore_request q = { .read = read_all, .config = on_config, .step = on_step, .progress = on_progress };
+	struct receiving c = { .host = host, .r = r, .q = &q };
+	struct restore_result result;
+	struct why ignored;
+	int rc;
+
+	q.from = q.arg = &c;
+	r->id = 0;
+	rc = restore_guest(host->hcall, &q, &result, why);
+	if (!rc)
+		rc = introduce(&c, &result, why);
+	if (rc && r->id)
+		vm_destroy(host, r->id, &ignored);
+	return rc;
+}

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guests out of a domain and into another by `anel`: files, by its own hand and xl's, and moves to the same host; failures at each step."""
+import json
+
+import pytest
+
+from guests import Guest, all_back, free_mib, wait_gone
+from test_anel import AnelGuest, anel, disk, left_of  # noqa: F401
+from test_migrate import WORK
+
+pytestmark = pytest.mark.second
+ROOT = "root=/dev/xvda init=/usr/lib/anel/init anel.ip=10.0.0.46"
+# Where a move may fail, and whether the guest is moved all the same.
+STEPS = [("send.begin", False), ("send.round", False), ("send.suspend", False), ("send.memory", False), ("send.vcpus", False),
+         ("send.have", False), ("send.go", False), ("send.gone", True), ("receive.config", False), ("receive.read", False),
+         ("receive.introduced", False), ("receive.have", False), ("receive.commit", False), ("receive.committed", False),
+         ("receive.done", True), ("kill:receive.config", False), ("kill:receive.read", False), ("kill:receive.commit", False),
+         ("kill:receive.committed", True), ("kill:receive.done", True), ("kill:send.round", False), ("kill:send.memory", False),
+         ("kill:send.have", False), ("kill:send.go", False), ("kill:send.gone", True)]
+QUICK = ("send.vcpus", "receive.committed", "kill:receive.committed", "kill:send.memory")
+
+
+@pytest.fixture
+def room(anel):  # noqa: F811
+    """A place for files."""
+    anel.run("mount -t tmpfs -o size=400m save /mnt")
+    yield anel
+    anel.run("umount -l /mnt")
+
+
+def same_guest(host, name):
+    """The one domain of this name; no other is left over."""
+    rows = json.loads(host.run("anel list --json"))
+    assert sorted(r["name"] for r in rows if r["name"] != "shared") == sorted(["Domain-0", name]), rows
+    return next(r for r in rows if r["name"] == name)
+
+
+def count(g):
+    return int(g.run("cat /tmp/n", 60))
+
+
+def works_on(g, before):
+    """Its work goes on, and nothing of it was wrong."""
+    g.host.until("/usr/lib/anel/guest-run %s 'test $(cat /tmp/n) -gt %d && echo yes' 30" % (g.name, before), "yes", 60)
+    assert "No such file" in g.run("cat /tmp/bad 2>&1; true")
+
+
+def test_save_and_restore(room):
+    """With two vCPUs, a disk and a card: into a file with -c, with -p, for good; and out of it."""
+    free = free_mib(room)
+    g = AnelGuest(room, "kept", vcpus=2, disk=disk(room), vif=True, extra=ROOT).create()
+    sums = g.run("dd if=/dev/urandom of=/dev/shm/a bs=64k count=32 2>/dev/null; sha256sum /dev/shm/a", 60)
+    first = g.domid()
+    room.run("anel save -c kept /mnt/save", 180)
+    assert g.domid() == first and g.run("sha256sum /dev/shm/a", 60) == sums
+    room.run("anel save kept /mnt/save", 180)
+    assert left_of(room, first) == [] and room.run("ls /mnt").split() == ["save"]
+    seen = json.loads(room.run("anel image --json /mnt/save", 120))
+    assert seen["name"] == "kept" and seen["vcpus"] == 2
+    room.run("anel restore -q /mnt/save", 180)
+    assert g.domid() != first and g.run("sha256sum /dev/shm/a", 60) == sums and g.run("nproc").strip() == "2"
+    room.run("ping -c 2 -W 10 10.0.0.46", 60)
+    g.run("echo 3 >/proc/sys/vm/drop_caches; cat /bin/* >/dev/null", 60)
+    rc, out = room.try_run("anel restore /mnt/save")
+    assert rc == 1 and "already" in out
+    g.destroy()
+    wait_gone(room)
+    rc, out = room.try_run("truncate -s -20 /mnt/save; anel restore /mnt/save 2>&1", 120)
+    assert rc == 1 and "too early" in out
+    assert same_nobody(room) and all_back(room, free)
+
+
+def same_nobody(host):
+    return [r["name"] for r in json.loads(host.run("anel list --json")) if r["name"] not in ("shared", "Domain-0")] == []
+
+
+def test_files_of_xl(room):
+    """What anel saves xl restores, and the other way round."""
+    g = AnelGuest(room, "both", vif=True, extra="anel.ip=10.0.0.46").create()
+    g.run("echo mine >/tmp/mine")
+    room.run("xl save both /mnt/save && anel restore -q /mnt/save", 240)
+    assert g.run("cat /tmp/mine", 60).strip() == "mine"
+    room.run("ping -c 2 -W 10 10.0.0.46", 60)
+    room.run("anel save both /mnt/save && xl restore -e /mnt/save", 240)
+    assert g.run("cat /tmp/mine", 60).strip() == "mine"
+    room.run("ping -c 2 -W 10 10.0.0.46", 60)
+    g.destroy()
+
+
+@pytest.mark.anel
+def test_live(anel):  # noqa: F811
+    """A guest of two vCPUs that writes all the time is moved while it runs."""
+    free = free_mib(anel)
+    g = AnelGuest(anel, "moved", vcpus=2, vif=True, extra="anel.ip=10.0.0.46").create()
+    g.run(WORK, 60)
+    old, before = g.domid(), count(g)
+    anel.run("anel migrate --live moved localhost", 300)
+    assert same_guest(anel, "moved")["id"] != old
+    works_on(g, before)
+    anel.until("ping -c 1 -W 5 10.0.0.46 | grep -c '1 received'", r"^1$", 60)
+    assert left_of(anel, old) == []
+    g.destroy()
+    wait_gone(anel)
+    assert all_back(anel, free)
+
+
+def fail_at(g, step, moved):
+    old, before = g.domid(), count(g)
+    # As to another host, with the shell as the way there, or as to this one.
+    where = "-s '' %s 'anel migrate-receive'" if step.startswith(("kill:receive", "send.g")) else "%s localhost"
+    rc, out = g.host.try_run("ANEL_FAIL_AT=%s anel migrate --live %s 2>&1" % (step, where % g.name), 300)
+    if step.startswith("kill:send"):
+        assert rc not in (0, None), (step, rc, out)
+        g.host.until("pgrep -x anel; true", r"^$", 60)
+    else:
+        assert (rc == 0) == moved, (step, rc, out)
+    assert (same_guest(g.host, g.name)["id"] != old) == moved, (step, out)
+    works_on(g, before)
+
+
+@pytest.mark.anel
+def test_failures(anel):  # noqa: F811
+    """Whatever step fails, there is one guest and it works: the old one, or the new one if the hand-over was complete."""
+    g = AnelGuest(anel, "only", vif=True, extra="anel.ip=10.0.0.46").create()
+    g.run(WORK, 60)
+    for step, moved in STEPS:
+        if step in QUICK:
+            fail_at(g, step, moved)
+    g.destroy()
+
+
+@pytest.mark.full
+@pytest.mark.anel
+def test_all_failures(anel):  # noqa: F811
+    free = free_mib(anel)
+    g = AnelGuest(anel, "only", vif=True, extra="anel.ip=10.0.0.46").create()
+    g.run(WORK, 60)
+    for step, moved in STEPS:
+        fail_at(g, step, moved)
+    for step in ("send.begin", "send.suspend", "send.memory", "send.vcpus", "send.sync", "kill:send.memory"):
+        before = count(g)
+        rc, out = anel.try_run("ANEL_FAIL_AT=%s anel save only /run/only.save 2>&1" % step, 300)
+        assert rc not in (0, None), (step, out)
+        assert same_guest(anel, "only")
+        works_on(g, before)
+        assert anel.try_run("test -e /run/only.save")[0]
+    g.destroy()
+    wait_gone(anel)
+    anel.run("rm -f /run/only.save.*")
+    assert all_back(anel, free)
+
+
+def test_refused(anel):  # noqa: F811
+    """Whom one cannot save or move, and the reason."""
+    g = Guest(anel, "held").create(ready=None, flags="-p")
+    for command, why in (("save held /run/x", "paused"), ("migrate held localhost", "paused"), ("save Domain-0 /run/x", "dom0"),
+                         ("migrate held", "to which host"), ("migrate -s false held nowhere", "link"), ("restore /none", "No such"),
+                         ("save nobody /run/x", "no domain called"), ("save held /none/x", "No such"),
+                         ("migrate-receive --ask zz", "token")):
+        rc, out = anel.try_run("anel " + command + " 2>&1", 120)
+        assert rc == 1 and why in out, (command, out)
+    assert anel.try_run("test -e /run/x")[0] and g.row()["state"][2] == "p"
+    g.destroy()
