@@ -199,9 +199,9 @@ static int take(struct receipt *r, const char *line, struct why *why)
 {
 	if (strncmp(line, "take ", 5) || !token_ok(line + 5))
 		return why_set(why, -EPROTO, "the sender says what is not understood");
-	mkdir("/run/anel", 0755);
+	mkdir(VM_RUN, 0755);
 	mkdir(VM_MOVES, 0700);
-	snprintf(r->path, sizeof(r->path), VM_MOVES "/%s", line + 5);
+	snprintf(r->path, sizeof(r->path), VM_MOVES "/%.32s", line + 5);
 	r->file = open(r->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (r->file < 0 || flock(r->file, LOCK_EX) < 0)
 		return why_set(why, -errno, "%s: %s", r->path, strerror(errno));

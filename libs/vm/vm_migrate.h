@@ -18,7 +18,10 @@
 
 #include "vm/vm_save.h"
 
-#define VM_MOVES	"/run/anel/moves"
+#ifndef VM_RUN
+#define VM_RUN		"/run/anel"
+#endif
+#define VM_MOVES	VM_RUN "/moves"
 #define VM_TOKEN	32	/* hexadecimal digits */
 
 /* How far a mover came: what is needed to go on from there. */
