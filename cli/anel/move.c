@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "domd/domd.h"
 #include "verbs.h"
 #include "vm/vm_migrate.h"
 #include "vm/vm_save.h"
@@ -216,6 +217,9 @@ int verb_restore(struct vm_host *host, int argc, char **argv, struct why *why)
 		return why_prefix(why, rc, "%s: ", words[0]);
 	if (!(flags & 12))
 		printf("domain %u: %s\n", r.id, r.config.name);
+	rc = domd_adopt(&r.config, r.id, why);
+	if (rc && !(flags & 12))
+		fprintf(stderr, "anel: nobody acts when %s ends: %s\n", r.config.name, why->text);
 	return 0;
 }
 
