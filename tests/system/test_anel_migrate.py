@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from guests import Guest, all_back, free_mib, wait_gone
-from test_anel import AnelGuest, anel, disk, left_of  # noqa: F401
+from guests import AnelGuest, Guest, all_back, free_mib, left_of, wait_gone
+from test_anel import disk
 from test_migrate import WORK
 
 pytestmark = pytest.mark.second
@@ -21,7 +21,7 @@ QUICK = ("send.vcpus", "receive.committed", "kill:receive.committed", "kill:send
 
 
 @pytest.fixture
-def room(anel):  # noqa: F811
+def room(anel):
     """A place for files."""
     anel.run("mount -t tmpfs -o size=400m save /mnt")
     yield anel
@@ -88,7 +88,7 @@ def test_files_of_xl(room):
 
 
 @pytest.mark.anel
-def test_live(anel):  # noqa: F811
+def test_live(anel):
     """A guest of two vCPUs that writes all the time is moved while it runs."""
     free = free_mib(anel)
     g = AnelGuest(anel, "moved", vcpus=2, vif=True, extra="anel.ip=10.0.0.46").create()
@@ -119,7 +119,7 @@ def fail_at(g, step, moved):
 
 
 @pytest.mark.anel
-def test_failures(anel):  # noqa: F811
+def test_failures(anel):
     """Whatever step fails, there is one guest and it works: the old one, or the new one if the hand-over was complete."""
     g = AnelGuest(anel, "only", vif=True, extra="anel.ip=10.0.0.46").create()
     g.run(WORK, 60)
@@ -131,7 +131,7 @@ def test_failures(anel):  # noqa: F811
 
 @pytest.mark.full
 @pytest.mark.anel
-def test_all_failures(anel):  # noqa: F811
+def test_all_failures(anel):
     free = free_mib(anel)
     g = AnelGuest(anel, "only", vif=True, extra="anel.ip=10.0.0.46").create()
     g.run(WORK, 60)
@@ -150,7 +150,7 @@ def test_all_failures(anel):  # noqa: F811
     assert all_back(anel, free)
 
 
-def test_refused(anel):  # noqa: F811
+def test_refused(anel):
     """Whom one cannot save or move, and the reason."""
     g = Guest(anel, "held").create(ready=None, flags="-p")
     for command, why in (("save held /run/x", "paused"), ("migrate held localhost", "paused"), ("save Domain-0 /run/x", "dom0"),
