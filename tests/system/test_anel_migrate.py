@@ -17,7 +17,9 @@ STEPS = [("send.begin", False), ("send.round", False), ("send.suspend", False), 
          ("receive.done", True), ("kill:receive.config", False), ("kill:receive.read", False), ("kill:receive.commit", False),
          ("kill:receive.committed", True), ("kill:receive.done", True), ("kill:send.round", False), ("kill:send.memory", False),
          ("kill:send.have", False), ("kill:send.go", False), ("kill:send.gone", True)]
-QUICK = ("send.vcpus", "receive.committed", "kill:receive.committed", "kill:send.memory")
+QUICK = ("kill:receive.committed", "kill:send.memory")  # tests/build/test_migrate.c has the others' hand-over
+# Whoever saves maps the table of all frames, and what of it had no memory yet gets some for good: 8 bytes a frame.
+TABLE_MIB = 6
 
 
 @pytest.fixture
@@ -33,6 +35,10 @@ def same_guest(host, name):
     rows = json.loads(host.run("anel list --json"))
     assert sorted(r["name"] for r in rows if r["name"] != "shared") == sorted(["Domain-0", name]), rows
     return next(r for r in rows if r["name"] == name)
+
+
+def memory_back(host, before):
+    return any(all_back(host, before - n) for n in range(TABLE_MIB + 1))
 
 
 def count(g):
@@ -67,7 +73,7 @@ def test_save_and_restore(room):
     wait_gone(room)
     rc, out = room.try_run("truncate -s -20 /mnt/save; anel restore /mnt/save 2>&1", 120)
     assert rc == 1 and "too early" in out
-    assert same_nobody(room) and all_back(room, free)
+    assert same_nobody(room) and memory_back(room, free)
 
 
 def same_nobody(host):
@@ -101,7 +107,7 @@ def test_live(anel):
     assert left_of(anel, old) == []
     g.destroy()
     wait_gone(anel)
-    assert all_back(anel, free)
+    assert memory_back(anel, free)
 
 
 def fail_at(g, step, moved):
@@ -147,7 +153,7 @@ def test_all_failures(anel):
     g.destroy()
     wait_gone(anel)
     anel.run("rm -f /run/only.save.*")
-    assert all_back(anel, free)
+    assert memory_back(anel, free)
 
 
 def test_refused(anel):
