@@ -164,6 +164,14 @@ static int wrong(struct save *s, uint64_t pfn, const char *what)
 /* Drops entry i of the batch, by putting none in its place. */
 #define DROPPED UINT64_MAX
 
+/* A word of a kind that the format lacks would be refused when it is too late. */
+static bool type_known(xen_pfn_t type)
+{
+	unsigned kind = type >> XEN_DOMCTL_PFINFO_LTAB_SHIFT;
+
+	return kind <= STREAM_L4 || (kind > STREAM_PINNED && kind <= STREAM_ABSENT);
+}
+
 static int judge_types(struct save *s, struct batch *b)
 {
 	int rc = 0;
@@ -176,7 +184,12 @@ static int judge_types(struct save *s, struct batch *b)
 	if (rc)
 		return why_set(s->why, rc, "the hypervisor does not tell of the guest's frames: %s", strerror(-rc));
 	for (unsigned i = 0; i < b->n && !rc; i++) {
-		if (b->pfn[i] == DROPPED || b->mfn[i] >= s->nr_m2p || b->type[i] != XEN_DOMCTL_PFINFO_XTAB)
+		if (b->pfn[i] == DROPPED || b->mfn[i] >= s->nr_m2p)
+			continue;
+		if (!type_known(b->type[i]))
+			return why_set(s->why, -EIO, "the guest's frame %#llx is of a kind that is not known: %#llx",
+				       (unsigned long long)b->pfn[i], (unsigned long long)b->type[i]);
+		if (b->type[i] != XEN_DOMCTL_PFINFO_XTAB)
 			continue;
 		rc = wrong(s, b->pfn[i], "is not its own");
 		b->pfn[i] = DROPPED;
