@@ -7,7 +7,6 @@ import pytest
 
 from guests import AnelGuest, Guest, all_back, free_mib, left_of, wait_gone
 
-pytestmark = pytest.mark.second
 GRUB = 'kernel="/usr/lib/grub-xen/grub-x86_64-xen.bin"'
 
 

@@ -124,6 +124,7 @@ def fail_at(g, step, moved):
     works_on(g, before)
 
 
+@pytest.mark.full
 @pytest.mark.anel
 def test_failures(anel):
     """Whatever step fails, there is one guest and it works: the old one, or the new one if the hand-over was complete."""

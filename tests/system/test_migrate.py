@@ -32,6 +32,7 @@ def test_live(host):
     g.destroy()
 
 
+@pytest.mark.full
 def test_image(host):
     """What xl saves is read to its end; the same cut short is refused."""
     g = Guest(host, "kept", vcpus=2).create()
