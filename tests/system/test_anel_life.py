@@ -8,7 +8,7 @@ import pytest
 
 from guests import AnelGuest, all_back, free_mib, left_of, wait_gone
 
-pytestmark = pytest.mark.second
+pytestmark = [pytest.mark.second, pytest.mark.full]
 
 
 def rows(host, command):
@@ -102,6 +102,9 @@ def core(host, g):
         assert int(host.run("grep -ac 'Linux version 6' /mnt/ours; true")) > 0
         host.run("rm /mnt/ours; xl dump-core %s /mnt/theirs" % g.name, 120)
         theirs = json.loads(host.run("python3 /run/sections.py /mnt/theirs", 120))
+        # Between the two, a page may change that the guest shares: times that it was run or waited, its rings.
+        for sections in (ours, theirs):
+            del sections[".xen_pages"]["digest"]
         assert ours == theirs
         rc, out = host.try_run("anel dump-core %s /dev/null" % g.name)
         assert rc == 1 and "is no file" in out
