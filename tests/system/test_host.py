@@ -2,6 +2,8 @@
 """What Debian's tools do to the host itself, in dom0: its CPUs."""
 import re
 
+import pytest
+
 from guests import Guest
 
 
@@ -26,6 +28,7 @@ def test_cpu_offline_online(host):
     g.destroy()
 
 
+@pytest.mark.second
 def test_tsc_emulated(host):
     """A guest whose RDTSC traps keeps time, and keeps it over save and restore."""
     g = Guest(host, "ticks", options=['tsc_mode="always_emulate"']).create()
