@@ -155,7 +155,7 @@ static int pirq_set_irq(struct pirq *p, int irq, bool msi, unsigned count)
 	return err;
 }
 
-/* Under the lock: reserves numbers first..first+count-1 if all are free still. */
+/* Numbers first..first+count-1, all made, if all are free still. Lock not held. */
 static bool reserve(struct domain *d, unsigned first, unsigned count)
 {
 	unsigned long flags = spin_lock_irqsave(&d->pirqs->lock);
