@@ -3,15 +3,15 @@
 import getpass
 import os
 import socket
-import subprocess
 import sys
 import tempfile
 
 import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path += [os.path.join(TOP, "tests/store"), os.path.dirname(os.path.abspath(__file__))]
+sys.path += [os.path.join(TOP, "harness"), os.path.join(TOP, "tests/store"), os.path.dirname(os.path.abspath(__file__))]
 
+from built import built as build
 from client import Error, SocketClient, strings
 from guest import Console, until
 from keeper import Keeper
@@ -121,8 +121,7 @@ class World:
 
 @pytest.fixture(scope="session")
 def built():
-    subprocess.run(["ninja", "-C", BUILD, "--quiet", "daemons/stored/anel-stored", "daemons/consoled/anel-consoled",
-                    "tests/store/libfakexen.so"], check=True)
+    build("daemons/stored/anel-stored", "daemons/consoled/anel-consoled", "tests/store/libfakexen.so", "tests/console/anel-dynamic")
 
 
 @pytest.fixture

@@ -34,11 +34,6 @@ class Anel(Terminal):
         return code
 
 
-@pytest.fixture(autouse=True)
-def tool(built):
-    subprocess.run(["ninja", "-C", BUILD, "--quiet", "tests/console/anel-dynamic"], check=True)
-
-
 def test_session(world):
     """History, what comes, what is typed: all but Ctrl-] goes to the guest."""
     c = world.domain(5)

@@ -14,11 +14,6 @@ TOOL = os.path.join(BUILD, "tests/console/anel-dynamic")
 COMPLETION = os.path.join(TOP, "cli/anel/completion.bash")
 
 
-@pytest.fixture(autouse=True)
-def tool(built):
-    subprocess.run(["ninja", "-C", BUILD, "--quiet", "tests/console/anel-dynamic"], check=True)
-
-
 def environment(world):
     return dict(os.environ, FAKEXEN=world.fake, LD_PRELOAD=FAKEXEN, XENSTORED_PATH=world.socket)
 

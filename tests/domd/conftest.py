@@ -14,8 +14,9 @@ import uuid
 import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path += [os.path.join(TOP, "tests/store")]
+sys.path += [os.path.join(TOP, "harness"), os.path.join(TOP, "tests/store")]
 
+from built import built as build
 from client import Error, SocketClient, strings
 from keeper import Keeper
 from page import notify
@@ -235,8 +236,8 @@ def config(name="demo", kernel="/k", **more):
 
 @pytest.fixture(scope="session")
 def built():
-    subprocess.run(["ninja", "-C", BUILD, "--quiet", "daemons/stored/anel-stored", "tests/domd/anel-domd-test", "tests/domd/libkiller.so",
-                    "tests/console/anel-dynamic", "tests/store/libfakexen.so"], check=True)
+    build("daemons/stored/anel-stored", "tests/domd/anel-domd-test", "tests/domd/libkiller.so", "tests/console/anel-dynamic",
+          "tests/store/libfakexen.so")
 
 
 @pytest.fixture

@@ -14,11 +14,13 @@ import shutil
 import subprocess
 import sys
 
-from seeds import seeds
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-BUILD = os.path.join(TOP, "build")
+sys.path += [os.path.join(TOP, "harness")]
+
+from built import BUILD, built
+from seeds import seeds
+
 OUT = os.path.join(BUILD, "fuzz")
 MAX_LEN = {"boot": 8192, "acpi": 8192, "unpack": 8192}
 
@@ -79,7 +81,9 @@ def main():
     for n in todo:
         if n not in names():
             sys.exit("no fuzzer %s; there are: %s" % (n, " ".join(names())))
-    if subprocess.run(["ninja", "-C", BUILD, "--quiet", *("tests/fuzz/fuzz_" + n for n in todo)]).returncode:
+    try:
+        built(*("tests/fuzz/fuzz_" + n for n in todo))
+    except subprocess.CalledProcessError:
         print("0 passed, %d failed" % len(todo))
         return 1
     failed = 0

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The store's daemon on this machine, with Xen's libraries replaced by files."""
 import os
-import subprocess
+import sys
 import tempfile
 
 import pytest
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path += [os.path.join(TOP, "harness")]
+
+from built import built as build
 from client import Guest, SocketClient, strings
 from keeper import AnelKeep, Keeper
 from page import notify
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, "build")
 DAEMON = os.path.join(BUILD, "daemons/stored/anel-stored")
 KEEP = os.path.join(BUILD, "daemons/keep/anel-keep")
@@ -66,8 +69,7 @@ class Store:
 
 @pytest.fixture(scope="session")
 def built():
-    subprocess.run(["ninja", "-C", BUILD, "--quiet", "daemons/stored/anel-stored", "daemons/keep/anel-keep",
-                    "tests/store/libfakexen.so"], check=True)
+    build("daemons/stored/anel-stored", "daemons/keep/anel-keep", "tests/store/libfakexen.so")
 
 
 @pytest.fixture
