@@ -67,12 +67,12 @@ def unit(sums):
         sums.add(failed=1)
 
 
-def tool(sums, path, *options):
+def tool(sums, path, *options, prefix="", before=()):
     """A program of tests/ whose last line has the sums."""
-    p = subprocess.Popen([PYTHON, os.path.join(TOP, path), *options], stdout=subprocess.PIPE, text=True)
+    p = subprocess.Popen([*before, PYTHON, os.path.join(TOP, path), *options], stdout=subprocess.PIPE, text=True)
     last = None
     for line in p.stdout:
-        print(line, end="", flush=True)
+        print(prefix + line, end="", flush=True)
         last = re.search(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", line) or last
     if last:
         sums.add(*(int(n or 0) for n in last.groups()))
@@ -91,7 +91,8 @@ def storm(sums):
 
 
 def fuzzers(sums):
-    tool(sums, "tests/fuzz/run.py", "--seconds", "3600" if FULL else "10")
+    """A minute of CPU time each, from what the system tests leave; an hour in --full."""
+    tool(sums, "tests/fuzz/run.py", "--seconds", "3600" if FULL else "60", prefix="fuzz   | ", before=("nice", "-n", "19"))
 
 
 def pytest(sums, report, *args, prefix=""):
@@ -132,11 +133,11 @@ def daemons(sums):
                for name, folder, only in parts))
 
 
-def system(sums, args):
+def system(sums, args, *beside):
     """Two halves at once, each with one machine at a time."""
     args = args or ["tests/system"]
     together(*((pytest, (sums, "system-tests-%s.xml" % lane, "--lane=" + lane, *args), {"prefix": "%-6s | " % lane})
-               for lane in ("first", "second")))
+               for lane in ("first", "second")), *((f, (sums,), {}) for f in beside))
 
 
 def main(args):
@@ -145,7 +146,6 @@ def main(args):
         stage("layers and ceilings", checks, sums)
         stage("unit tests", unit, sums)
         stage("the daemons of the store, the console and the domains", daemons, sums)
-        stage("fuzzers", fuzzers, sums)
         stage("guest kernels as dom0", guests, sums)
         stage("guest kernels as domU", lambda s: guests(s, "--domu"), sums)
         if FULL:
@@ -157,7 +157,10 @@ def main(args):
             stage("guest kernels in Bochs as domU", lambda s: guests(s, "--bochs", "--domu", "traps"), sums)
     if not any(a.startswith("tests/") for a in args):
         args = args and args + ["tests/system"]
-    stage("system tests", lambda s: system(s, args), sums)
+    if args or PEER:
+        stage("system tests", lambda s: system(s, args), sums)
+    else:
+        stage("system tests, and fuzzers beside them", lambda s: system(s, args, fuzzers), sums)
     print("%d passed, %d failed, %d skipped" % (sums.passed, sums.failed, sums.skipped))
     return 1 if sums.failed or not sums.passed else 0
 
