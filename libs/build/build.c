@@ -70,13 +70,8 @@ static int populate(struct build *b, struct why *why)
 
 	if (rc)
 		return why_set(why, rc, "no memory for the list of frames");
-	/* All or nothing, before the first frame is taken. */
-	rc = hcall_claim(b->h, b->request->domain, nr);
 	for (uint64_t i = 0; i < whole; i++)
 		b->frames.extents[i] = i * EXTENT_PAGES;
-	if (rc == -ENOMEM)
-		return why_set(why, rc, "the host has not got %llu MiB of free memory", (unsigned long long)(nr >> 8));
-	rc = 0;
 	got = hcall_populate(b->h, b->request->domain, EXTENT_ORDER, whole, b->frames.extents);
 	/* Memory may be there in small pieces only. */
 	for (uint64_t i = got > 0 ? got : 0; i * EXTENT_PAGES < nr && !rc; i++)

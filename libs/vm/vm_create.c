@@ -10,6 +10,7 @@
 #include "vm/vm.h"
 #include "vm/vm_make.h"
 #include "vm/vm_place.h"
+#include "vm/vm_room.h"
 
 #define CACHE		 VM_CACHE "/kernels"
 
@@ -100,6 +101,8 @@ int vm_create(struct vm_host *host, struct vm_config *config, domid_t *id, struc
 	}
 	if (!rc)
 		rc = build(&c, why);
+	if (!rc)
+		vm_room_done(host, c.id);
 	if (!rc)
 		rc = write_nodes(&c, why);
 	if (!rc)

@@ -9,6 +9,7 @@
 #include "vm/vm_json.h"
 #include "vm/vm_life.h"
 #include "vm/vm_place.h"
+#include "vm/vm_room.h"
 
 #define EVENT_PORTS	 1023
 #define CONSOLE_LIMIT	 "1048576"
@@ -65,7 +66,9 @@ int vm_make_domain(struct vm_host *host, struct vm_config *v, domid_t *id, struc
 		rc = set_policy(host, *id);
 	if (rc)
 		return why_set(why, rc, "the new domain cannot be set up: %s", strerror(-rc));
-	return vm_place(host, *id, v, why);
+	/* All or nothing, before the first frame is taken. */
+	rc = vm_room(host, *id, v->memory_kib, why);
+	return rc ? rc : vm_place(host, *id, v, why);
 }
 
 static void put_number(struct store_change *c, const char *path, const char *name, uint64_t value)
@@ -157,6 +160,7 @@ void vm_put_nodes(struct store_change *change, const struct vm_config *v, domid_
 		store_put(change, NULL, i < v->vcpus ? "online" : "offline", "%s/cpu/%u/availability", dom, i);
 	put_number(change, dom, "memory/static-max", v->max_kib);
 	put_number(change, dom, "memory/target", v->memory_kib);
+	put_number(change, dom, "memory/dynamic-min", v->memory_kib);
 	store_put(change, NULL, "0", "%s/memory/videoram", dom);
 	store_put(change, NULL, "", "%s/device", dom);
 	put_writable(change, write, dom);

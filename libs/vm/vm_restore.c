@@ -8,6 +8,7 @@
 #include "stream/restore.h"
 #include "vm/vm_json.h"
 #include "vm/vm_make.h"
+#include "vm/vm_room.h"
 #include "vm/vm_save.h"
 
 struct receiving {
@@ -155,6 +156,8 @@ int vm_receive(struct vm_host *host, struct vm_receive *r, struct why *why)
 	q.from = q.arg = &c;
 	r->id = 0;
 	rc = restore_guest(host->hcall, &q, &result, why);
+	if (!rc)
+		vm_room_done(host, r->id);
 	if (!rc)
 		rc = introduce(&c, &result, why);
 	if (rc && r->id)

@@ -112,11 +112,32 @@ def test_anel_refuses(anel):
                        (['kernel="/run/damaged"'], "do not unpack"), (['kernel="/usr/bin/xenstore-ls"'], "no Xen notes"),
                        ([good, "memory=48"], "MiB"), ([good, 'disk=["phy:/dev/none,xvda,w"]'], "/dev/none"),
                        ([good, 'disk=["phy:/etc/fstab,xvda,w"]'], "not a block device"),
-                       ([good, 'vif=["bridge=nobridge"]'], "no bridge nobridge"), ([good, "memory=100000"], "free memory")):
+                       ([good, 'vif=["bridge=nobridge"]'], "no bridge nobridge"), ([good, "memory=100000"], "MiB more cannot be had")):
         anel.put(config, "\n".join(['name="wrong"', "memory=128"] + lines) + "\n")
         rc, out = anel.try_run("anel create " + config)
         assert rc == 1 and why in out, (lines, out)
         assert "wrong" not in anel.run("xl list")
+    assert all_back(anel, free)
+
+
+def test_anel_makes_room(anel):
+    """A guest that has more than its memory= gives it back for a new one; one that asks for more than there is changes nothing."""
+    free = free_mib(anel)
+    large = AnelGuest(anel, "large", options=["maxmem=%d" % (free - 300)]).create()
+    anel.run("anel mem-set large %dm" % (free - 300))
+    anel.until("xl list large | awk 'END { print $3 }'", "^%d$" % (free - 300), 120)
+    config = "/run/greedy.cfg"
+    anel.put(config, 'name="greedy"\nkernel="/boot/vmlinuz"\nmemory=%d\n' % (free - 100))
+    rc, out = anel.try_run("anel create " + config)
+    assert rc == 1 and "MiB more cannot be had" in out
+    assert large.row()["mem"] == free - 300 and "greedy" not in anel.run("xl list")
+    second = AnelGuest(anel, "second", memory=500).create(flags="-p", ready=None)
+    assert second.row()["mem"] == 500
+    assert 192 <= large.row()["mem"] < free - 500
+    assert large.run("echo it lives").strip() == "it lives"
+    for g in (large, second):
+        g.destroy()
+    wait_gone(anel)
     assert all_back(anel, free)
 
 
