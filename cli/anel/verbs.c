@@ -10,6 +10,7 @@
 #include "args.h"
 #include "config.h"
 #include "domd/domd.h"
+#include "progress.h"
 
 int verb_options(int argc, char **argv, const char *const *known, unsigned *flags, char **words, int max_words, struct why *why)
 {
@@ -65,7 +66,9 @@ static int create(struct vm_host *host, struct vm_config *config, bool paused, d
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	progress_begin(host);
 	rc = vm_create(host, config, id, why);
+	progress_end();
 	if (rc)
 		return rc;
 	sigpending(&pending);

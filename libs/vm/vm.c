@@ -10,6 +10,7 @@
 int vm_host_open(struct vm_host *host, struct why *why)
 {
 	host->store = NULL;
+	host->doing = NULL;
 	host->hcall = hcall_open();
 	if (!host->hcall)
 		return why_set(why, -errno, errno == EACCES ? "only root may talk to the hypervisor" :

@@ -36,6 +36,7 @@ bool vm_good_name(const char *name);
 struct vm_host {
 	struct hcall *hcall;
 	struct store *store;
+	const char *_Atomic doing;	/* what takes its time just now, or NULL; another thread may show it */
 };
 int vm_host_open(struct vm_host *host, struct why *why);
 void vm_host_close(struct vm_host *host);

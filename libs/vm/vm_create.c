@@ -93,20 +93,24 @@ int vm_create(struct vm_host *host, struct vm_config *config, domid_t *id, struc
 	int rc = check(&c, why);
 	bool made = false;
 
+	host->doing = "reading the kernel";
 	if (!rc)
 		rc = open_images(&c, why);
 	if (!rc) {
 		rc = vm_make_domain(host, config, &c.id, why);
 		made = c.id != 0;
 	}
+	host->doing = "loading the kernel";
 	if (!rc)
 		rc = build(&c, why);
 	if (!rc)
 		vm_room_done(host, c.id);
 	if (!rc)
 		rc = write_nodes(&c, why);
+	host->doing = "waiting for dom0's ends of the devices";
 	if (!rc)
 		rc = device_connect(host->store, c.id, config->devices, config->nr_devices, why);
+	host->doing = NULL;
 	if (!rc)
 		vm_note_for_xl(config, c.id);
 	if (rc && made)

@@ -192,6 +192,7 @@ int vm_room(struct vm_host *host, domid_t id, uint64_t kib, struct why *why)
 	r->host = host;
 	r->id = id;
 	r->frames = kib >> 2;
+	host->doing = "waiting for memory that others give back";
 	rc = make(r, why);
 	free(r);
 	return rc;

@@ -161,7 +161,7 @@ static pid_t receiver(struct vm_host *host, int *in, int *out)
 /* A move that fails there. The sender is a process too, and this one its guard. Returns the sender's result; -1: killed. */
 static int move(const char *fail, struct why *why)
 {
-	struct vm_host host = { NULL, NULL };
+	struct vm_host host = { .hcall = NULL };
 	struct vm_migrate m = { .ask = ask, .arg = &host, .state = &world->state };
 	pid_t sender, other;
 	int status, rc;
@@ -255,7 +255,7 @@ static void nobody_knows(void **state)
 /* A sender that says what it should not. */
 static void bad_sender(const char *words, const char *answer)
 {
-	struct vm_host host = { NULL, NULL };
+	struct vm_host host = { .hcall = NULL };
 	char line[600] = "";
 	int in, out;
 	pid_t pid;
