@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The tool `anel` in Debian's dom0, beside xl and on Debian's store and console daemons: what either makes, both can handle."""
 import json
+import os
 import re
+import sys
 
 import pytest
 
-from guests import AnelGuest, Guest, all_back, free_mib, left_of, wait_gone
+from machine import TOP
+from guests import AnelGuest, Guest, all_back, free_mib, left_of, put_tool, wait_gone
 
 GRUB = 'kernel="/usr/lib/grub-xen/grub-x86_64-xen.bin"'
 
@@ -139,6 +142,54 @@ def test_anel_makes_room(anel):
         g.destroy()
     wait_gone(anel)
     assert all_back(anel, free)
+
+
+@pytest.fixture(scope="session")
+def idle():
+    """A guest's kernel that sleeps, in 32 MiB."""
+    sys.path.append(os.path.join(TOP, "tests/guest"))
+    import run
+    with open(run.build("idle"), "rb") as f:
+        return f.read()
+
+
+def put_idle(host, idle, name):
+    host.put("/run/idle", idle)
+    host.put("/run/%s.cfg" % name, 'name="%s"\ntype="pv"\nkernel="/run/idle"\nmemory=32\n' % name)
+
+
+@pytest.mark.full
+def test_anel_hundred_guests(boot, idle):
+    """A hundred guests at once, all running; then nothing of them is left."""
+    host = put_tool(boot(mem="6G"))
+    free, nodes = free_mib(host), host.run("xenstore-ls -f | wc -l")
+    for i in range(100):
+        put_idle(host, idle, "many%d" % i)
+    host.run("for i in $(seq 0 99); do anel create -q /run/many$i.cfg || exit 1; done", 600)
+    rows = [r for r in json.loads(host.run("anel list --json")) if r["name"].startswith("many")]
+    assert len({r["id"] for r in rows}) == 100 and all(r["memory_mib"] == 32 and r["state"] in ("running", "blocked") for r in rows)
+    host.run("for i in $(seq 0 99); do anel destroy many$i || exit 1; done", 600)
+    wait_gone(host)
+    assert all_back(host, free)
+    assert host.run("xenstore-ls -f | wc -l") == nodes
+
+
+@pytest.mark.full
+def test_anel_thousand_lives(anel, idle):
+    """A thousand domains made and destroyed: no frame and no node is lost, and dom0's daemons hold no more descriptors."""
+    def kept():
+        return anel.run("xenstore-ls -f | wc -l; for p in $(pgrep 'xenstored|xenconsoled|anel-'); do ls /proc/$p/fd | wc -l; done")
+
+    put_idle(anel, idle, "brief")
+    life = "anel create -q /run/brief.cfg && anel destroy brief || exit 1"
+    anel.run(life)
+    wait_gone(anel)
+    free, before = free_mib(anel), kept()
+    for _ in range(10):
+        anel.run("for i in $(seq 100); do %s; done" % life, 600)
+    wait_gone(anel)
+    assert all_back(anel, free)
+    assert kept() == before
 
 
 @pytest.mark.full
