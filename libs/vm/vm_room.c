@@ -14,7 +14,10 @@
 #define LOCK	   "/run/anel-room.lock"
 #define MAX_GIVERS 1024
 #define LOOK_MS	   50
-#define PATIENCE_S 20 /* without any change of what is free or had */
+#define PATIENCE_S 20	/* without any change of what is free or had */
+#define ASK_MS	   1000 /* the same, before those who gave what they were asked for are asked for more */
+/* More than is missing: the hypervisor needs some for itself, and what a balloon driver gives is not to the page. */
+#define MARGIN_KIB 2048
 
 struct room {
 	struct vm_host *host;
@@ -100,13 +103,13 @@ static int ask(struct room *r, struct why *why)
 	uint64_t kib = r->frames << 2, there = r->free_kib + r->dying_kib, missing;
 	int rc = 0;
 
-	missing = vm_share(r->givers, r->n, kib > there ? kib - there : 0);
-	if (missing)
+	missing = vm_share(r->givers, r->n, (kib > there ? kib - there : 0) + MARGIN_KIB);
+	if (missing >= MARGIN_KIB)
 		return why_set(why, -ENOMEM,
 			       "the host has not got %llu MiB: %llu MiB are free, and %llu MiB more cannot be had "
 			       "from other domains; anel list shows who has what",
 			       (unsigned long long)kib >> 10, (unsigned long long)there >> 10,
-			       (unsigned long long)(missing + 1023) >> 10);
+			       (unsigned long long)(missing - MARGIN_KIB + 1023) >> 10);
 	for (unsigned i = 0; i < r->n && !rc; i++)
 		if (r->givers[i].target < r->givers[i].kib)
 			rc = vm_set_memory(r->host, r->givers[i].id, r->givers[i].target, why);
@@ -123,14 +126,23 @@ static void give_back(struct room *r)
 			vm_set_memory(r->host, r->givers[i].id, r->before[i], &ignored);
 }
 
-static int too_slow(const struct room *r, struct why *why)
+/* One who has not given what it was asked for. */
+static const struct vm_giver *debtor(const struct room *r)
 {
 	for (unsigned i = 0; i < r->n; i++)
 		if (r->givers[i].kib > r->givers[i].target + VM_SLACK_KIB)
-			return why_set(why, -ENOMEM,
-				       "domain %u was asked for %llu MiB of its memory and gave none; has its kernel a "
-				       "balloon driver?",
-				       r->givers[i].id, (unsigned long long)(r->givers[i].kib - r->givers[i].target) >> 10);
+			return &r->givers[i];
+	return NULL;
+}
+
+static int too_slow(const struct room *r, struct why *why)
+{
+	const struct vm_giver *g = debtor(r);
+
+	if (g)
+		return why_set(why, -ENOMEM,
+			       "domain %u was asked for its memory and keeps %llu MiB too much; has its kernel a balloon driver?",
+			       g->id, (unsigned long long)(g->kib - g->target) >> 10);
 	return why_set(why, -ENOMEM, "the host has not got %llu MiB of free memory", (unsigned long long)r->frames >> 8);
 }
 
@@ -140,7 +152,7 @@ static int wait_for(struct room *r, struct why *why)
 	uint64_t free_kib = r->free_kib, had = r->had_kib, dying = r->dying_kib;
 	int rc;
 
-	for (unsigned idle = 0; idle < PATIENCE_S * 1000 / LOOK_MS; idle++) {
+	for (unsigned idle = 1; idle < PATIENCE_S * 1000 / LOOK_MS; idle++) {
 		nanosleep(&pause, NULL);
 		rc = hcall_claim(r->host->hcall, r->id, r->frames);
 		if (rc != -ENOMEM)
@@ -150,6 +162,9 @@ static int wait_for(struct room *r, struct why *why)
 			return why_set(why, rc, "the hypervisor does not tell of its domains: %s", strerror(-rc));
 		if (free_kib != r->free_kib || had != r->had_kib || dying != r->dying_kib)
 			idle = 0;
+		rc = idle % (ASK_MS / LOOK_MS) == 0 && idle && !debtor(r) ? ask(r, why) : 0;
+		if (rc)
+			return rc;
 		free_kib = r->free_kib;
 		had = r->had_kib;
 		dying = r->dying_kib;

@@ -141,7 +141,8 @@ def test_anel_makes_room(anel):
     for g in (large, second):
         g.destroy()
     wait_gone(anel)
-    assert all_back(anel, free)
+    # All of the memory had an owner for the first time: the hypervisor keeps a page of the M2P for each 2 MiB.
+    assert free - 5 <= free_mib(anel) <= free
 
 
 @pytest.fixture(scope="session")
