@@ -46,6 +46,8 @@ struct domain {
 	volatile enum domain_state state;
 	unsigned death_step, death_count;	/* domain_kill's progress; only the killer's */
 	uint64_t death_cursor;
+	struct frame *run;		/* domain_give_back: frames that wait for the allocator */
+	unsigned run_frames, run_cpu;	/* run_cpu: its CPU + 1 */
 	volatile bool killing;		/* a domain_kill is at work: the steps are one CPU's at a time */
 	struct domain *target;		/* the domain that this one may control (a device model), or NULL */
 
@@ -207,4 +209,6 @@ uint64_t total_claimed(void);
 /* Calls fn on each frame of d (any order) until non-zero, which is returned; goes on at the frame that returned it (*cursor 0 at
  * first). fn gets no reference: it takes its own where it needs one. Frames that come to d meanwhile may be left out. */
 int domain_for_each_frame(struct domain *d, uint64_t *cursor, int (*fn)(struct domain *d, struct frame *f));
+/* The same for the death of d: what fn frees goes to the allocator in large blocks, all before the return. One CPU at a time. */
+int domain_give_back(struct domain *d, uint64_t *cursor, int (*fn)(struct domain *d, struct frame *f));
 #endif

@@ -237,7 +237,7 @@ static int give_back(struct domain *d, struct frame *f)
 
 static int step_frames(struct domain *d)
 {
-	return domain_for_each_frame(d, &d->death_cursor, give_back);
+	return domain_give_back(d, &d->death_cursor, give_back);
 }
 
 static int step_dead(struct domain *d)

@@ -144,6 +144,32 @@ static void uncount(struct domain *d, const struct frame *f, uint64_t *counter)
 	d->sections->use[frame_mfn(f).n >> SECTION_SHIFT].frames--;
 }
 
+static void free_run(struct domain *d)
+{
+	unsigned order;
+
+	for (; d->run_frames; d->run_frames -= 1u << order, d->run += 1u << order) {
+		order = MIN((unsigned)__builtin_ctzl(frame_mfn(d->run).n | BLOCK_FRAMES),
+			    31 - (unsigned)__builtin_clz(d->run_frames));
+		frames_free(d->run, order, true);
+	}
+}
+
+/* A run is within one block of a section and one node. */
+static void free_frame(struct domain *d, struct frame *f)
+{
+	if (READ_ONCE(d->run_cpu) != smp_processor_id() + 1) {
+		frames_free(f, 0, true);
+		return;
+	}
+	if (d->run + d->run_frames != f || !(frame_mfn(f).n & (BLOCK_FRAMES - 1)) ||
+	    mfn_to_node(frame_mfn(f)) != mfn_to_node(frame_mfn(d->run)))
+		free_run(d);
+	if (!d->run_frames)
+		d->run = f;
+	d->run_frames++;
+}
+
 void domain_frame_released(struct frame *f, domid_t owner)
 {
 	struct domain *d = owner_domain(owner);
@@ -162,7 +188,7 @@ void domain_frame_released(struct frame *f, domid_t owner)
 	WRITE_ONCE(f->count, UNOWNED);
 	spin_unlock(&d->page_lock);
 	if (!heap)
-		frames_free(f, 0, true);
+		free_frame(d, f);
 	if (last)
 		domain_put(d);
 }
@@ -308,4 +334,15 @@ int domain_for_each_frame(struct domain *d, uint64_t *cursor, int (*fn)(struct d
 			return err;
 	}
 	return 0;
+}
+
+int domain_give_back(struct domain *d, uint64_t *cursor, int (*fn)(struct domain *d, struct frame *f))
+{
+	int err;
+
+	WRITE_ONCE(d->run_cpu, smp_processor_id() + 1);
+	err = domain_for_each_frame(d, cursor, fn);
+	WRITE_ONCE(d->run_cpu, 0);
+	free_run(d);
+	return err;
 }

@@ -78,6 +78,10 @@ void domain_put(struct domain *d)
 	atomic_dec(&d->refs);
 }
 uint64_t frames_free_count(unsigned node) { return free_frames; }
+/* The border is within a block. */
+#define NODE_1 (SECTION_FRAMES + 101)
+unsigned mfn_to_node(mfn_t m) { return m.n >= NODE_1; }
+static unsigned largest;	/* order that came back */
 
 struct frame *frames_alloc(unsigned order, unsigned flags)
 {
@@ -100,6 +104,9 @@ struct frame *frames_alloc(unsigned order, unsigned flags)
 
 void frames_free(struct frame *f, unsigned order, bool dirty)
 {
+	assert_int_equal((f - host_frames) & ((1u << order) - 1), 0);
+	assert_int_equal(mfn_to_node(frame_mfn(f)), mfn_to_node(frame_mfn(f + (1u << order) - 1)));
+	largest = order > largest ? order : largest;
 	for (unsigned i = 0; i < 1u << order; i++) {
 		assert_true(taken[f + i - host_frames]);
 		assert_int_equal(frame_refs(f + i), 0);
@@ -274,7 +281,7 @@ static void do_kill(struct domain *d)
 
 		d->state = DOM_DYING;
 		assert_int_equal(domain_set_claim(d, 0), 0);
-		while (domain_for_each_frame(d, &cursor, drop))
+		while (domain_give_back(d, &cursor, drop))
 			;
 		d->state = DOM_DEAD;
 		domain_put(d);
@@ -347,6 +354,7 @@ static void any_order(void **state)
 		if (heap_page[i])
 			frames_free(frame_of(va_to_mfn(heap_page[i])), 0, true);
 	assert_int_equal(free_frames, SECTIONS * USED);
+	assert_true(largest >= 3);
 }
 
 static int fresh(void **state)
