@@ -23,9 +23,28 @@ static int disk_access(struct device_disk *d, const char *word, struct why *why)
 {
 	if (!strcmp(word, "r") || !strcmp(word, "ro"))
 		d->read_only = true;
-	else if (strcmp(word, "w") && strcmp(word, "rw"))
+	else if (*word && strcmp(word, "w") && strcmp(word, "rw"))
 		return wrong("\"%s\" is not an access: r or w", word);
 	return 0;
+}
+
+static int disk_format(struct device_disk *d, const char *word, struct why *why)
+{
+	return *word && strcmp(word, "raw") ? wrong("format %s cannot be used yet", word) : 0;
+}
+
+/* Who serves it follows from what it is. */
+static int disk_backend(const char *word, struct why *why)
+{
+	return !*word || !strcmp(word, "phy") || !strcmp(word, "qdisk") ? 0 : wrong("back end %s cannot be used yet", word);
+}
+
+/* A path that does not begin with / is one below /dev. */
+static int disk_target(struct device_disk *d, const char *word, struct why *why)
+{
+	int n = snprintf(d->target, sizeof(d->target), "%s%s", *word && *word != '/' ? "/dev/" : "", word);
+
+	return n < (int)sizeof(d->target) ? 0 : wrong("\"%s\" is too long", word);
 }
 
 static int disk_named(struct device_disk *d, const char *name, const char *value, struct why *why)
@@ -35,10 +54,27 @@ static int disk_named(struct device_disk *d, const char *name, const char *value
 	if (!strcmp(name, "access"))
 		return disk_access(d, value, why);
 	if (!strcmp(name, "format"))
-		return strcmp(value, "raw") ? wrong("format %s cannot be used yet", value) : 0;
+		return disk_format(d, value, why);
 	if (!strcmp(name, "backendtype"))
-		return strcmp(value, "phy") ? wrong("back end %s cannot be used yet", value) : 0;
+		return disk_backend(value, why);
 	return wrong("\"%s\" cannot be used yet", name);
+}
+
+/* Old words before a target; after one there is no format. */
+static char *disk_prefix(char *word, unsigned *place)
+{
+	static const char *const prefixes[] = { "phy:", "file:", "raw:", "tap:", "tap2:", "aio:" };
+
+	for (unsigned i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		size_t n = strlen(prefixes[i]);
+
+		if (strncmp(word, prefixes[i], n))
+			continue;
+		*place = 2;
+		word += n;
+		i = -1;
+	}
+	return word;
 }
 
 /* xl-disk-configuration(5): words with names, and words whose place says what they are. */
@@ -56,13 +92,9 @@ static int disk_word(struct device_disk *d, char *word, unsigned *place, struct 
 	}
 	switch ((*place)++) {
 	case 0:
-		if (!strncmp(word, "phy:", 4) || !strncmp(word, "raw:", 4)) {
-			word += 4;
-			(*place)++; /* after a prefix there is no format */
-		}
-		return copy_word(d->target, sizeof(d->target), word, why);
+		return disk_target(d, disk_prefix(word, place), why);
 	case 1:
-		return strcmp(word, "raw") ? wrong("format %s cannot be used yet", word) : 0;
+		return disk_format(d, word, why);
 	case 2:
 		return copy_word(d->vdev, sizeof(d->vdev), word, why);
 	case 3:
@@ -86,7 +118,7 @@ int spec_disk(struct device *d, const char *text, struct why *why)
 	while (!rc && rest) {
 		rest += strspn(rest, " ");
 		if (!strncmp(rest, "target=", 7)) { /* takes all that follows, commas too */
-			rc = copy_word(d->disk.target, sizeof(d->disk.target), rest + 7, why);
+			rc = disk_target(&d->disk, rest + 7, why);
 			break;
 		}
 		word = strsep(&rest, ",");

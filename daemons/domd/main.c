@@ -21,8 +21,9 @@
 static const struct skel_privileges privileges = {
 	.daemon = "anel-domd",
 	/* Network cards join bridges; kernels and disks may be anybody's. */
-	.capabilities = 1ull << CAP_NET_ADMIN | 1ull << CAP_DAC_READ_SEARCH,
-	.keeps = "root, the hypervisor, the store, CAP_NET_ADMIN for guests' network cards, CAP_DAC_READ_SEARCH for their kernels",
+	.capabilities = 1ull << CAP_NET_ADMIN | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_DAC_OVERRIDE,
+	.keeps = "root, the hypervisor, the store, CAP_NET_ADMIN for guests' network cards, CAP_DAC_READ_SEARCH and "
+		 "CAP_DAC_OVERRIDE for their kernels and disks",
 };
 
 static struct {

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <time.h>
+#include <unistd.h>
 #include <xen/io/xenbus.h>
+#include "device/device_disk.h"
 #include "device/link.h"
 
 #define PATIENCE 40	/* seconds for back ends */
@@ -53,32 +53,35 @@ int device_disk_id(const char *vdev, unsigned *id)
 	return -EINVAL;
 }
 
-static int check_disk(struct device *d, struct why *why)
-{
-	struct stat s;
-
-	if (device_disk_id(d->disk.vdev, &d->id))
-		return why_set(why, -EINVAL, "disk %s: not a name for a disk, as xvda is", d->disk.vdev);
-	if (stat(d->disk.target, &s) < 0)
-		return why_set(why, -errno, "disk %s: %s: %s", d->disk.vdev, d->disk.target, strerror(errno));
-	if (!S_ISBLK(s.st_mode))
-		return why_set(why, -ENOTBLK, "disk %s: %s is not a block device; make one of a file by losetup -f --show FILE",
-			       d->disk.vdev, d->disk.target);
-	d->disk.major = major(s.st_rdev);
-	d->disk.minor = minor(s.st_rdev);
-	return 0;
-}
-
 int device_check(struct device *d, struct why *why)
 {
 	int rc;
 
 	if (d->kind == DEVICE_DISK)
-		return check_disk(d, why);
+		return disk_check(d, why);
 	rc = link_mtu(d->card.bridge, &d->card.mtu);
 	if (rc)
 		return why_set(why, rc, "network card %u: there is no bridge %s", d->id, d->card.bridge);
 	return 0;
+}
+
+int device_open(struct device *list, unsigned n, struct why *why)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < n && !rc; i++)
+		if (list[i].kind == DEVICE_DISK)
+			rc = disk_open(&list[i], why);
+	return rc;
+}
+
+void device_release(struct device *list, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (list[i].kind == DEVICE_DISK && list[i].disk.held) {
+			close(list[i].disk.held);
+			list[i].disk.held = 0;
+		}
 }
 
 /* Nodes that the toolstack keeps for itself are the back end's, as the guest cannot change them. */
@@ -99,7 +102,7 @@ static void put_disk(struct store_change *c, const char *back, const struct devi
 	if (own)
 		return;
 	snprintf(text, sizeof(text), "%x:%x", d->disk.major, d->disk.minor);
-	store_put(c, NULL, d->disk.target, "%s/physical-device-path", back);
+	store_put(c, NULL, d->disk.node, "%s/physical-device-path", back);
 	store_put(c, NULL, "connected", "%s/hotplug-status", back);
 	store_put(c, NULL, text, "%s/physical-device", back);
 }
@@ -264,6 +267,26 @@ static int connect_next(struct store *s, unsigned domain, const struct device *l
 	return i < n && !done[i] ? connect_one(s, domain, &list[i], &done[i], why) : 0;
 }
 
+/* A back end says that it waits for a front end before it has opened the disk. */
+static int settle(struct store *s, unsigned domain, const struct device *d, long until, struct why *why)
+{
+	struct timespec pause = { .tv_nsec = 500000 };
+	char back[128];
+	int state;
+
+	while (!disk_taken(domain, d)) {
+		snprintf(back, sizeof(back), "/local/domain/0/backend/vbd/%u/%u", domain, d->id);
+		state = read_state(s, back);
+		if (state == XenbusStateClosing || state == XenbusStateClosed)
+			return failed(s, domain, d, "the back end gave up", why);
+		if (now_ms() > until)
+			return failed(s, domain, d, "the back end does not open it", why);
+		nanosleep(&pause, NULL);
+		pause.tv_nsec += pause.tv_nsec < 50000000 ? pause.tv_nsec : 0;
+	}
+	return disk_shared(s, domain, d, why);
+}
+
 int device_connect(struct store *s, unsigned domain, const struct device *list, unsigned n, struct why *why)
 {
 	long until = now_ms() + PATIENCE * 1000;
@@ -280,6 +303,9 @@ int device_connect(struct store *s, unsigned domain, const struct device *list, 
 	}
 	if (done)
 		watch_states(s, domain, list, n, false);
+	for (unsigned i = 0; i < n && !rc; i++)
+		if (list[i].kind == DEVICE_DISK)
+			rc = settle(s, domain, &list[i], until, why);
 	free(done);
 	return rc;
 }

@@ -15,9 +15,11 @@ enum device_kind { DEVICE_DISK, DEVICE_CARD };
 
 struct device_disk {
 	char vdev[16];		/* xvda */
-	char target[512];	/* a block device of dom0 */
+	char target[512];	/* a block device or a file of dom0 */
 	bool read_only;
-	unsigned major, minor;	/* of the target, by device_check */
+	char node[512];		/* the block device that is served, by device_open */
+	unsigned major, minor;
+	int held;		/* keeps a block device that was made until blkback has it; 0: none */
 };
 struct device_card {
 	char mac[18];
@@ -33,11 +35,20 @@ struct device {
 	};
 };
 
-/* Looks for mistakes before anything is done: the target is a block device, the bridge is there. */
+/* Looks for mistakes before anything is done: the target is a block device or a file, the bridge is there. */
 int device_check(struct device *d, struct why *why);
+/*
+ * Before device_put: makes block devices of files. They go when nobody has them open any more; device_release lets go, after device_connect or a
+ * failure. A block device that dom0 uses is refused to who may write.
+ */
+int device_open(struct device *list, unsigned n, struct why *why);
+void device_release(struct device *list, unsigned n);
 /* Adds the device's nodes. */
 void device_put(struct store_change *c, unsigned domain, const struct device *d);
-/* Watches the back ends of the domain, waits until all take front ends, connects what is to be connected. */
+/*
+ * Watches the back ends of the domain, waits until all take front ends, connects what is to be connected. A disk that another
+ * guest has is refused if one of the two may write.
+ */
 int device_connect(struct store *s, unsigned domain, const struct device *list, unsigned n, struct why *why);
 
 /* Tells the back ends of all of a domain's devices to let go; the domain need not be there any more. */

@@ -81,12 +81,17 @@ int device_attach(struct store *s, unsigned domain, struct device *d, struct why
 	if (device_back(s, domain, d->kind, d->id, back) != -ENOENT)
 		return why_set(why, -EEXIST, "domain %u has a %s already (number %u)", domain,
 			       d->kind == DEVICE_DISK ? d->disk.vdev : "card of this number", d->id);
+	rc = device_open(d, 1, why);
+	if (rc)
+		return rc;
 	change = store_change();
 	device_put(change, domain, d);
 	rc = store_commit(s, change);
 	if (rc)
-		return why_set(why, rc, "the store does not take the device: %s", strerror(-rc));
-	rc = device_connect(s, domain, d, 1, why);
+		why_set(why, rc, "the store does not take the device: %s", strerror(-rc));
+	else
+		rc = device_connect(s, domain, d, 1, why);
+	device_release(d, 1);
 	if (rc)
 		device_detach(s, domain, d->kind, d->id, true, &ignored);
 	return rc;

@@ -106,11 +106,14 @@ int vm_create(struct vm_host *host, struct vm_config *config, domid_t *id, struc
 	if (!rc)
 		vm_room_done(host, c.id);
 	if (!rc)
+		rc = device_open(config->devices, config->nr_devices, why);
+	if (!rc)
 		rc = write_nodes(&c, why);
 	host->doing = "waiting for dom0's ends of the devices";
 	if (!rc)
 		rc = device_connect(host->store, c.id, config->devices, config->nr_devices, why);
 	host->doing = NULL;
+	device_release(config->devices, config->nr_devices);
 	if (!rc)
 		vm_note_for_xl(config, c.id);
 	if (rc && made)

@@ -93,12 +93,18 @@ static int make(struct receiving *c, struct why *why)
 		return why_set(why, rc, "no event channel for the guest: %s", strerror(-rc));
 	c->q->store_port = c->rings.store_port;
 	c->q->console_port = c->rings.console_port;
-	change = store_change();
-	vm_put_nodes(change, &r->config, r->id, vm_number(c->host, &r->config));
-	rc = store_commit(c->host->store, change);
-	if (rc)
-		return why_set(why, rc, "the store does not take the domain's nodes: %s", strerror(-rc));
-	return device_connect(c->host->store, r->id, r->config.devices, r->config.nr_devices, why);
+	rc = device_open(r->config.devices, r->config.nr_devices, why);
+	if (!rc) {
+		change = store_change();
+		vm_put_nodes(change, &r->config, r->id, vm_number(c->host, &r->config));
+		rc = store_commit(c->host->store, change);
+		if (rc)
+			why_set(why, rc, "the store does not take the domain's nodes: %s", strerror(-rc));
+	}
+	if (!rc)
+		rc = device_connect(c->host->store, r->id, r->config.devices, r->config.nr_devices, why);
+	device_release(r->config.devices, r->config.nr_devices);
+	return rc;
 }
 
 static int on_config(void *arg, const char *text, size_t size, domid_t *id, struct why *why)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "../../cli/anel/config.h"
+#include "../../cli/anel/spec.h"
 
 static struct vm_config v;
 static struct why why;
@@ -53,6 +54,32 @@ static void whole(void **state)
 	assert_string_equal(v.devices[4].card.bridge, "xenbr0");
 	assert_int_equal(v.devices[4].id, 1);
 	assert_int_equal(strncmp(v.devices[4].card.mac, "00:16:3e:", 9), 0);
+}
+
+/* One disk in the ways that xl-disk-configuration(5) has to write it. */
+static void disks(void **state)
+{
+	static const struct {
+		const char *spec, *target, *vdev;
+		bool read_only;
+	} right[] = {
+		{ "/srv/a.img,raw,xvda,rw", "/srv/a.img", "xvda", false },
+		{ "/srv/a.img,,xvda", "/srv/a.img", "xvda", false },
+		{ "file:/srv/a.img,xvda,r", "/srv/a.img", "xvda", true },
+		{ "tap:aio:/srv/a.img,xvda,w", "/srv/a.img", "xvda", false },
+		{ "raw:/srv/a.img,xvda,ro", "/srv/a.img", "xvda", true },
+		{ "vg/root,,xvda,", "/dev/vg/root", "xvda", false },
+		{ "format=, backendtype=qdisk, access=, vdev=sda, target=/a=b,c", "/a=b,c", "sda", false },
+		{ "/a=b,,xvda", "/a=b", "xvda", false },
+	};
+	struct device d;
+
+	for (unsigned i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+		assert_int_equal(spec_disk(&d, right[i].spec, &why), 0);
+		assert_string_equal(d.disk.target, right[i].target);
+		assert_string_equal(d.disk.vdev, right[i].vdev);
+		assert_int_equal(d.disk.read_only, right[i].read_only);
+	}
 }
 
 /* What xl.cfg says of CPUs and of the end, and settings on the command line, which count last. */
@@ -188,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole), cmocka_unit_test(placing), cmocka_unit_test(least),
 		cmocka_unit_test(mistakes), cmocka_unit_test(cut),
+		cmocka_unit_test(disks),
 		cmocka_unit_test(disk_ids),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,7 +76,7 @@ def test_control(world):
                        (("vcpu-pin", "d5", "0"), "vcpu-pin [-f]"), (("sched-credit2", "-w", "5"), "whose"),
                        (("sched-credit2", "-s", "-d", "d5"), "all domains"), (("block-attach", "d5"), "block-attach DOMAIN"),
                        (("block-attach", "d5", "phy:/dev/none", "xvdb", "w"), "/dev/none"),
-                       (("block-attach", "d5", "phy:/etc/fstab,xvdb,w"), "not a block device"),
+                       (("block-attach", "d5", "phy:/dev/null,xvdb,w"), "neither a block device nor"),
                        (("network-attach", "d5", "bridge=nobridge"), "no bridge nobridge"),
                        (("network-attach", "d5", "mac=1:2"), "MAC"), (("block-detach", "d5", "xvdb"), "no vbd of number 51728"),
                        (("block-detach", "d5", "vda"), "no disk's name"), (("network-detach", "d5", "00:16:3e:00:00:01"), "no card with")):

@@ -114,7 +114,7 @@ def test_anel_refuses(anel):
                        (['kernel="/run/noise"'], "neither an ELF file nor a bzImage"),
                        (['kernel="/run/damaged"'], "do not unpack"), (['kernel="/usr/bin/xenstore-ls"'], "no Xen notes"),
                        ([good, "memory=48"], "MiB"), ([good, 'disk=["phy:/dev/none,xvda,w"]'], "/dev/none"),
-                       ([good, 'disk=["phy:/etc/fstab,xvda,w"]'], "not a block device"),
+                       ([good, 'disk=["phy:/dev/null,xvda,w"]'], "neither a block device nor"),
                        ([good, 'vif=["bridge=nobridge"]'], "no bridge nobridge"), ([good, "memory=100000"], "MiB more cannot be had")):
         anel.put(config, "\n".join(['name="wrong"', "memory=128"] + lines) + "\n")
         rc, out = anel.try_run("anel create " + config)
