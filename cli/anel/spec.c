@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "spec.h"
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include "device/lock.h"
 
 #define DEFAULT_BRIDGE "xenbr0"
 #define MAX_SPEC       1024
@@ -140,6 +142,57 @@ static int check_mac(const char *mac, struct why *why)
 	return b[0] & 1 ? wrong("%s is a group's address, not a card's", mac) : 0;
 }
 
+/* "10Mb/s@20ms": bits or bytes a second, and how often credit is renewed. */
+static int card_rate(struct device_card *c, const char *text, struct why *why)
+{
+	static const struct {
+		const char *name;
+		double bytes;
+	} units[] = { { "b/s", 1. / 8 },   { "Kb/s", 1e3 / 8 }, { "Mb/s", 1e6 / 8 }, { "Gb/s", 1e9 / 8 }, { "B/s", 1 }, { "KB/s", 1e3 },
+		      { "MB/s", 1e6 }, { "GB/s", 1e9 } }, times[] = { { "us", 1 }, { "ms", 1e3 }, { "s", 1e6 } };
+	const char *at = strchr(text, '@');
+	size_t n = at ? (size_t)(at - text) : strlen(text);
+	unsigned long long value, every = 50;
+	double rate = 0, us = at ? 0 : 50e3;
+	char *end;
+
+	value = strtoull(text, &end, 10);
+	for (unsigned i = 0; isdigit((unsigned char)*text) && i < sizeof(units) / sizeof(units[0]); i++)
+		if (strlen(units[i].name) == n - (end - text) && !strncmp(end, units[i].name, n - (end - text)))
+			rate = value * units[i].bytes;
+	if (at && isdigit((unsigned char)at[1])) {
+		every = strtoull(at + 1, &end, 10);
+		for (unsigned i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+			if (!strcmp(end, times[i].name))
+				us = every * times[i].bytes;
+	}
+	if (rate * us / 1e6 < 1 || rate * us / 1e6 >= UINT32_MAX || us >= UINT32_MAX)
+		return wrong("rate: \"%s\" is not as 10Mb/s or 250KB/s@20ms", text);
+	c->rate_bytes = rate * us / 1e6;
+	c->rate_us = us;
+	return 0;
+}
+
+static int card_mtu(struct device_card *c, const char *text, struct why *why)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (!isdigit((unsigned char)*text) || *end || n < 68 || n > 65535)
+		return wrong("mtu: 68 to 65535 are possible");
+	c->mtu = n;
+	return 0;
+}
+
+static int card_ip(struct device_card *c, const char *text, struct why *why)
+{
+	uint32_t addresses[LOCK_MAX_ADDRESSES];
+
+	if (lock_addresses(text, addresses) <= 0)
+		return wrong("ip: \"%s\": up to %d IPv4 addresses with spaces between are wanted", text, LOCK_MAX_ADDRESSES);
+	return copy_word(c->ip, sizeof(c->ip), text, why);
+}
+
 static int card_word(struct device_card *c, char *word, struct why *why)
 {
 	char *equals = strchr(word, '=');
@@ -155,6 +208,12 @@ static int card_word(struct device_card *c, char *word, struct why *why)
 		return copy_word(c->bridge, sizeof(c->bridge), equals, why);
 	if (!strcmp(word, "vifname"))
 		return copy_word(c->name, sizeof(c->name), equals, why);
+	if (!strcmp(word, "rate"))
+		return card_rate(c, equals, why);
+	if (!strcmp(word, "mtu"))
+		return card_mtu(c, equals, why);
+	if (!strcmp(word, "ip"))
+		return card_ip(c, equals, why);
 	if (!strcmp(word, "type"))
 		return strcmp(equals, "vif") ? wrong("type %s is not for PV guests", equals) : 0;
 	if (!strcmp(word, "model"))

@@ -10,6 +10,7 @@
 #include <xen/io/xenbus.h>
 #include "device/device_disk.h"
 #include "device/link.h"
+#include "device/lock.h"
 
 #define PATIENCE 40	/* seconds for back ends */
 
@@ -53,16 +54,26 @@ int device_disk_id(const char *vdev, unsigned *id)
 	return -EINVAL;
 }
 
-int device_check(struct device *d, struct why *why)
+static int check_card(struct device *d, struct why *why)
 {
-	int rc;
+	uint32_t addresses[LOCK_MAX_ADDRESSES];
+	int rc = link_mtu(d->card.bridge, &d->card.mtu_now);
 
-	if (d->kind == DEVICE_DISK)
-		return disk_check(d, why);
-	rc = link_mtu(d->card.bridge, &d->card.mtu);
 	if (rc)
 		return why_set(why, rc, "network card %u: there is no bridge %s", d->id, d->card.bridge);
+	if (lock_addresses(d->card.ip, addresses) < 0)
+		return why_set(why, -EINVAL, "network card %u: ip: \"%s\": up to %d IPv4 addresses with spaces between can be had", d->id,
+			       d->card.ip, LOCK_MAX_ADDRESSES);
+	if (d->card.mtu && (d->card.mtu < 68 || d->card.mtu > 65535))
+		return why_set(why, -EINVAL, "network card %u: an mtu is 68 to 65535", d->id);
+	if (d->card.mtu)
+		d->card.mtu_now = d->card.mtu;
 	return 0;
+}
+
+int device_check(struct device *d, struct why *why)
+{
+	return d->kind == DEVICE_DISK ? disk_check(d, why) : check_card(d, why);
 }
 
 int device_open(struct device *list, unsigned n, struct why *why)
@@ -109,7 +120,7 @@ static void put_disk(struct store_change *c, const char *back, const struct devi
 
 static void put_card(struct store_change *c, const char *back, const struct device *d)
 {
-	char text[16];
+	char text[32];
 
 	snprintf(text, sizeof(text), "%u", d->id);
 	store_put(c, NULL, "/etc/xen/scripts/vif-bridge", "%s/script", back);
@@ -119,6 +130,16 @@ static void put_card(struct store_change *c, const char *back, const struct devi
 	store_put(c, NULL, "vif", "%s/type", back);
 	if (d->card.name[0])
 		store_put(c, NULL, d->card.name, "%s/vifname", back);
+	if (d->card.ip[0])
+		store_put(c, NULL, d->card.ip, "%s/ip", back);
+	if (d->card.mtu) {
+		snprintf(text, sizeof(text), "%u", d->card.mtu);
+		store_put(c, NULL, text, "%s/mtu", back);
+	}
+	if (d->card.rate_bytes) {
+		snprintf(text, sizeof(text), "%u,%u", d->card.rate_bytes, d->card.rate_us);
+		store_put(c, NULL, text, "%s/rate", back);
+	}
 	store_put(c, NULL, "", "%s/hotplug-status", back);
 }
 
@@ -168,7 +189,7 @@ void device_put(struct store_change *c, unsigned domain, const struct device *d)
 	} else {
 		store_put(c, NULL, text, "%s/handle", front);
 		store_put(c, NULL, d->card.mac, "%s/mac", front);
-		snprintf(text, sizeof(text), "%u", d->card.mtu);
+		snprintf(text, sizeof(text), "%u", d->card.mtu_now);
 		store_put(c, read, text, "%s/mtu", front);
 	}
 	put_back(c, domain, d, front, back, false);
@@ -204,13 +225,31 @@ static int failed(struct store *s, unsigned domain, const struct device *d, cons
 	return -EIO;
 }
 
+static int lock_card(const char *name, const struct device *d)
+{
+	struct sock_filter program[LOCK_MAX_PROGRAM];
+	uint32_t addresses[LOCK_MAX_ADDRESSES];
+	int n = lock_addresses(d->card.ip, addresses);
+	uint8_t mac[6];
+
+	if (n <= 0)
+		return n;
+	if (sscanf(d->card.mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) != 6)
+		return -EINVAL;
+	return link_lock(name, program, lock_program(mac, addresses, n, program));
+}
+
 static int connect_card(struct store *s, unsigned domain, const struct device *d, const char *back, struct why *why)
 {
 	char name[IFNAMSIZ], path[160];
 	int rc;
 
 	snprintf(name, sizeof(name), "vif%u.%u", domain, d->id);
-	rc = link_join(name, d->card.name, d->card.bridge, d->card.mtu);
+	rc = lock_card(name, d);
+	if (rc)
+		return why_set(why, rc, "network card %u: %s cannot be locked to the addresses %s: %s", d->id, name, d->card.ip,
+			       strerror(-rc));
+	rc = link_join(name, d->card.name, d->card.bridge, d->card.mtu_now);
 	if (rc)
 		return why_set(why, rc, "network card %u: %s cannot join the bridge %s: %s", d->id, name, d->card.bridge,
 			       strerror(-rc));

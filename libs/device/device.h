@@ -11,6 +11,8 @@
 #include "store/store.h"
 #include "why/why.h"
 
+#define DEVICE_IP 160
+
 enum device_kind { DEVICE_DISK, DEVICE_CARD };
 
 struct device_disk {
@@ -24,7 +26,11 @@ struct device_disk {
 struct device_card {
 	char mac[18];
 	char bridge[IFNAMSIZ], name[IFNAMSIZ];	/* name: of dom0's end, or "" for vifDOMAIN.NUMBER */
-	unsigned mtu;		/* the bridge's, by device_check */
+	unsigned mtu;		/* 0: the bridge's */
+	unsigned mtu_now;	/* by device_check */
+	/* What the guest may send: so many bytes in each interval. 0: all. */
+	uint32_t rate_bytes, rate_us;
+	char ip[DEVICE_IP];	/* IPv4 addresses with spaces between: only they and the card's MAC address pass. "": anything does */
 };
 struct device {
 	enum device_kind kind;

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define LOCK_MAX_ADDRESSES 16
-#define LOCK_MAX_PROGRAM   64
+#define LOCK_MAX_PROGRAM   128
 
 /* IPv4 addresses with spaces between, in network order. Their number, 0 to LOCK_MAX_ADDRESSES, or -EINVAL. */
 int lock_addresses(const char *text, uint32_t addresses[LOCK_MAX_ADDRESSES]);

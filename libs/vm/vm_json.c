@@ -6,24 +6,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+static json_t *disk_json(const struct device *d)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:i}", "pdev_path", d->disk.target, "vdev", d->disk.vdev, "backend", "phy", "format", "raw",
+			 "readwrite", d->disk.read_only ? 0 : 1);
+}
+
+static json_t *card_json(const struct device *d)
+{
+	json_t *o = json_pack("{s:i, s:s, s:s, s:s*, s:s*, s:s}", "devid", (int)d->id, "mac", d->card.mac, "bridge", d->card.bridge,
+			      "ifname", d->card.name[0] ? d->card.name : NULL, "ip", d->card.ip[0] ? d->card.ip : NULL, "nictype", "vif");
+
+	if (d->card.mtu)
+		json_object_set_new(o, "mtu", json_integer(d->card.mtu));
+	if (d->card.rate_bytes) {
+		json_object_set_new(o, "rate_bytes_per_interval", json_integer(d->card.rate_bytes));
+		json_object_set_new(o, "rate_interval_usecs", json_integer(d->card.rate_us));
+	}
+	return o;
+}
+
 static json_t *devices_json(const struct vm_config *v, enum device_kind kind)
 {
 	json_t *list = json_array();
-	const struct device *d;
 
-	for (unsigned i = 0; i < v->nr_devices; i++) {
-		d = &v->devices[i];
-		if (d->kind != kind)
-			continue;
-		if (kind == DEVICE_DISK)
-			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:i}", "pdev_path", d->disk.target, "vdev",
-							      d->disk.vdev, "backend", "phy", "format", "raw", "readwrite",
-							      d->disk.read_only ? 0 : 1));
-		else
-			json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:s*, s:s}", "devid", (int)d->id, "mac", d->card.mac,
-							      "bridge", d->card.bridge, "ifname",
-							      d->card.name[0] ? d->card.name : NULL, "nictype", "vif"));
-	}
+	for (unsigned i = 0; i < v->nr_devices; i++)
+		if (v->devices[i].kind == kind)
+			json_array_append_new(list, kind == DEVICE_DISK ? disk_json(&v->devices[i]) : card_json(&v->devices[i]));
 	return list;
 }
 
@@ -171,7 +180,7 @@ static int disk(struct reading *r, const json_t *j)
 static int card(struct reading *r, const json_t *j)
 {
 	struct device *d = new_device(r, DEVICE_CARD);
-	uint64_t id = 0;
+	uint64_t id = 0, mtu = 0, bytes = 0, us = 0;
 	unsigned b[6];
 	char end;
 	int rc = d ? 0 : wrong(r, "too many", "network cards");
@@ -185,10 +194,21 @@ static int card(struct reading *r, const json_t *j)
 	if (!rc)
 		rc = text(r, j, "ifname", d->card.name, sizeof(d->card.name));
 	if (!rc)
+		rc = text(r, j, "ip", d->card.ip, sizeof(d->card.ip));
+	if (!rc)
+		rc = number(r, j, "mtu", 65535, &mtu);
+	if (!rc)
+		rc = number(r, j, "rate_bytes_per_interval", UINT32_MAX, &bytes);
+	if (!rc)
+		rc = number(r, j, "rate_interval_usecs", UINT32_MAX, &us);
+	if (!rc)
 		rc = word(r, j, "nictype", "vif");
 	if (rc)
 		return rc;
 	d->id = id;
+	d->card.mtu = mtu;
+	d->card.rate_bytes = bytes;
+	d->card.rate_us = us;
 	if (sscanf(d->card.mac, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6 ||
 	    strlen(d->card.mac) != 17 || strchr(d->card.bridge, '/') || strchr(d->card.name, '/'))
 		return wrong(r, "a strange", "network card");

@@ -73,7 +73,7 @@ static uint64_t read_number(struct vm_host *host, const char *base, const char *
 
 static int describe_device(struct vm_host *host, const char *kind, const char *at, struct device *d, struct why *why)
 {
-	char text[16], back[128];
+	char text[32], back[128];
 
 	memset(d, 0, sizeof(*d));
 	read_text(host, at, "backend", back, sizeof(back));
@@ -85,6 +85,11 @@ static int describe_device(struct vm_host *host, const char *kind, const char *a
 		read_text(host, at, "mac", d->card.mac, sizeof(d->card.mac));
 		read_text(host, at, "bridge", d->card.bridge, sizeof(d->card.bridge));
 		read_text(host, at, "vifname", d->card.name, sizeof(d->card.name));
+		read_text(host, at, "ip", d->card.ip, sizeof(d->card.ip));
+		d->card.mtu = read_number(host, at, "mtu");
+		read_text(host, at, "rate", text, sizeof(text));
+		if (sscanf(text, "%u,%u", &d->card.rate_bytes, &d->card.rate_us) != 2)
+			d->card.rate_bytes = d->card.rate_us = 0;
 		return 0;
 	}
 	d->kind = DEVICE_DISK;

@@ -82,6 +82,34 @@ static void disks(void **state)
 	}
 }
 
+static void cards(void **state)
+{
+	static const struct {
+		const char *rate;
+		unsigned bytes, us;
+	} rates[] = {
+		{ "rate=10Mb/s", 62500, 50000 },  { "rate=250KB/s", 12500, 50000 }, { "rate=1MB/s@20ms", 20000, 20000 },
+		{ "rate=1GB/s@1s", 1000000000, 1000000 }, { "rate=8000b/s@100000us", 100, 100000 }, { "rate=1000B/s", 50, 50000 },
+	};
+	static const char *const wrong[] = { "rate=", "rate=10", "rate=10mb/s", "rate=-1Mb/s", "rate=10Mb/s@", "rate=10Mb/s@5", "rate=1b/s",
+					     "rate=99999999999GB/s", "rate=10Mb/sx", "mtu=67", "mtu=1500x", "mtu=65536", "ip=", "ip=fe80::1",
+					     "ip=10.0.0.5/24" };
+	struct device d;
+
+	for (unsigned i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		assert_int_equal(spec_card(&d, rates[i].rate, 0, &why), 0);
+		assert_int_equal(d.card.rate_bytes, rates[i].bytes);
+		assert_int_equal(d.card.rate_us, rates[i].us);
+	}
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(spec_card(&d, wrong[i], 0, &why), -EINVAL);
+	assert_int_equal(spec_card(&d, "ip=10.0.0.5 10.0.0.6, mtu=9000, vifname=web0", 3, &why), 0);
+	assert_string_equal(d.card.ip, "10.0.0.5 10.0.0.6");
+	assert_string_equal(d.card.name, "web0");
+	assert_int_equal(d.card.mtu, 9000);
+	assert_int_equal(d.card.rate_bytes, 0);
+}
+
 /* What xl.cfg says of CPUs and of the end, and settings on the command line, which count last. */
 static void placing(void **state)
 {
@@ -216,6 +244,7 @@ int main(void)
 		cmocka_unit_test(whole), cmocka_unit_test(placing), cmocka_unit_test(least),
 		cmocka_unit_test(mistakes), cmocka_unit_test(cut),
 		cmocka_unit_test(disks),
+		cmocka_unit_test(cards),
 		cmocka_unit_test(disk_ids),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,8 @@ static void make(void)
 	in.devices[0] = (struct device){ .kind = DEVICE_DISK, .disk = { .vdev = "xvda", .target = "/dev/vg/a, b" } };
 	in.devices[1] = (struct device){.kind = DEVICE_DISK, .disk = {.vdev = "xvdb", .target = "/dev/loop0", .read_only = true}};
 	in.devices[2] = (struct device){ .kind = DEVICE_CARD, .id = 1,
-					 .card = { .mac = "00:16:3e:01:02:03", .bridge = "xenbr0", .name = "web0" } };
+					 .card = { .mac = "00:16:3e:01:02:03", .bridge = "xenbr0", .name = "web0", .mtu = 9000,
+						   .rate_bytes = 62500, .rate_us = 50000, .ip = "10.0.0.5 10.0.0.6" } };
 }
 
 static void there_and_back(void **state)
