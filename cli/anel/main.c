@@ -56,6 +56,8 @@ const struct verb verbs[] = {
 	{ "block-list", "[--json] DOMAIN...", "its disks", verb_block_list },
 	{ "block-attach", "DOMAIN DISK...", "one more disk: phy:/dev/vdb xvdb w", verb_block_attach },
 	{ "block-detach", "[-f|--force] DOMAIN DISK", "one disk less", verb_block_detach },
+	{ "cd-insert", "DOMAIN DISK TARGET", "put a CD's image or drive of dom0 into its drive", verb_cd_insert },
+	{ "cd-eject", "DOMAIN DISK", "take it out", verb_cd_eject },
 	{ "network-list", "[--json] DOMAIN...", "its network cards", verb_network_list },
 	{ "network-attach", "DOMAIN [bridge=NAME] [mac=ADDRESS]", "one more card", verb_network_attach },
 	{ "network-detach", "[-f|--force] DOMAIN NUMBER|MAC", "one card less", verb_network_detach },

@@ -22,6 +22,16 @@ static json_t *node(struct vm_host *host, const char *base, const char *name, bo
 	return v;
 }
 
+static json_t *empty_drive_json(struct vm_host *host, domid_t id, unsigned number)
+{
+	char *vdev = device_drive(host->store, id, number);
+
+	if (!vdev)
+		return NULL;
+	return json_pack("{s:i, s:i, s:n, s:n, s:o, s:n, s:s, s:n, s:n}", "number", (int)number, "backend", 0, "state",
+			 "event_channel", "vdev", domains_text(vdev), "target", "mode", "r", "ring_ref", "backend_path");
+}
+
 static json_t *device_json(struct vm_host *host, domid_t id, enum device_kind kind, unsigned number)
 {
 	/* Keys of the JSON, and nodes of the back end. */
@@ -31,10 +41,10 @@ static json_t *device_json(struct vm_host *host, domid_t id, enum device_kind ki
 	};
 	char back[160], front[80];
 	unsigned backend = 0;
-	json_t *o;
+	json_t *o = kind == DEVICE_DISK ? empty_drive_json(host, id, number) : NULL;
 
-	if (device_back(host->store, id, kind, number, back))
-		return NULL;
+	if (o || device_back(host->store, id, kind, number, back))
+		return o;
 	sscanf(back, "/local/domain/%u/", &backend);
 	snprintf(front, sizeof(front), "/local/domain/%u/device/%s/%u", id, kind == DEVICE_DISK ? "vbd" : "vif",
 		 number);
@@ -246,4 +256,32 @@ int verb_block_detach(struct vm_host *host, int argc, char **argv, struct why *w
 int verb_network_detach(struct vm_host *host, int argc, char **argv, struct why *why)
 {
 	return detach(host, argc, argv, DEVICE_CARD, "network-detach [--force] DOMAIN NUMBER|MAC", why);
+}
+
+static int change(struct vm_host *host, int argc, char **argv, bool eject, struct why *why)
+{
+	struct arg none[] = { { 0 } };
+	char *words[3];
+	unsigned number;
+	domid_t id;
+	int n = args_read(argc, argv, none, words, 3, why), rc;
+
+	if (n < 0)
+		return n;
+	if (n != (eject ? 2 : 3))
+		return why_set(why, -EINVAL, "anel %s", eject ? "cd-eject DOMAIN DISK" : "cd-insert DOMAIN DISK TARGET");
+	rc = vm_find(host, words[0], &id, why);
+	if (!rc)
+		rc = disk_number(host, id, words[1], &number, why);
+	return rc ? rc : device_change(host->store, id, number, eject ? "" : words[2], why);
+}
+
+int verb_cd_insert(struct vm_host *host, int argc, char **argv, struct why *why)
+{
+	return change(host, argc, argv, false, why);
+}
+
+int verb_cd_eject(struct vm_host *host, int argc, char **argv, struct why *why)
+{
+	return change(host, argc, argv, true, why);
 }

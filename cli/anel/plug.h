@@ -8,6 +8,8 @@
 int verb_block_list(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_block_attach(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_block_detach(struct vm_host *host, int argc, char **argv, struct why *why);
+int verb_cd_insert(struct vm_host *host, int argc, char **argv, struct why *why);
+int verb_cd_eject(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_network_list(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_network_attach(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_network_detach(struct vm_host *host, int argc, char **argv, struct why *why);

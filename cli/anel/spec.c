@@ -35,6 +35,25 @@ static int disk_format(struct device_disk *d, const char *word, struct why *why)
 	return *word && strcmp(word, "raw") ? wrong("format %s cannot be used yet", word) : 0;
 }
 
+static int disk_type(struct device_disk *d, const char *word, struct why *why)
+{
+	if (*word && strcmp(word, "disk") && strcmp(word, "cdrom"))
+		return wrong("\"%s\" is not a type of disk: disk or cdrom", word);
+	d->cdrom = !strcmp(word, "cdrom");
+	return 0;
+}
+
+/* hdc:cdrom, as it was written once. */
+static int disk_name(struct device_disk *d, const char *word, struct why *why)
+{
+	const char *colon = strchr(word, ':');
+	int n = snprintf(d->vdev, sizeof(d->vdev), "%.*s", (int)strcspn(word, ":"), word);
+
+	if (n >= (int)sizeof(d->vdev))
+		return wrong("\"%s\" is too long", word);
+	return colon ? disk_type(d, colon + 1, why) : 0;
+}
+
 /* Who serves it follows from what it is. */
 static int disk_backend(const char *word, struct why *why)
 {
@@ -52,11 +71,13 @@ static int disk_target(struct device_disk *d, const char *word, struct why *why)
 static int disk_named(struct device_disk *d, const char *name, const char *value, struct why *why)
 {
 	if (!strcmp(name, "vdev"))
-		return copy_word(d->vdev, sizeof(d->vdev), value, why);
+		return disk_name(d, value, why);
 	if (!strcmp(name, "access"))
 		return disk_access(d, value, why);
 	if (!strcmp(name, "format"))
 		return disk_format(d, value, why);
+	if (!strcmp(name, "devtype"))
+		return disk_type(d, value, why);
 	if (!strcmp(name, "backendtype"))
 		return disk_backend(value, why);
 	return wrong("\"%s\" cannot be used yet", name);
@@ -88,6 +109,8 @@ static int disk_word(struct device_disk *d, char *word, unsigned *place, struct 
 		*equals = 0;
 		return disk_named(d, word, equals + 1, why);
 	}
+	if (!strcmp(word, "cdrom"))
+		return disk_type(d, word, why);
 	if (!*word && *place < 4) {
 		(*place)++;
 		return 0;
@@ -98,7 +121,7 @@ static int disk_word(struct device_disk *d, char *word, unsigned *place, struct 
 	case 1:
 		return disk_format(d, word, why);
 	case 2:
-		return copy_word(d->vdev, sizeof(d->vdev), word, why);
+		return disk_name(d, word, why);
 	case 3:
 		return disk_access(d, word, why);
 	default:
@@ -126,7 +149,9 @@ int spec_disk(struct device *d, const char *text, struct why *why)
 		word = strsep(&rest, ",");
 		rc = disk_word(&d->disk, word, &place, why);
 	}
-	if (!rc && (!d->disk.vdev[0] || !d->disk.target[0]))
+	if (d->disk.cdrom)
+		d->disk.read_only = true;
+	if (!rc && (!d->disk.vdev[0] || (!d->disk.target[0] && !d->disk.cdrom)))
 		rc = wrong("\"%s\" names no disk (vdev) or no target", text);
 	return rc;
 }
@@ -148,8 +173,9 @@ static int card_rate(struct device_card *c, const char *text, struct why *why)
 	static const struct {
 		const char *name;
 		double bytes;
-	} units[] = { { "b/s", 1. / 8 },   { "Kb/s", 1e3 / 8 }, { "Mb/s", 1e6 / 8 }, { "Gb/s", 1e9 / 8 }, { "B/s", 1 }, { "KB/s", 1e3 },
-		      { "MB/s", 1e6 }, { "GB/s", 1e9 } }, times[] = { { "us", 1 }, { "ms", 1e3 }, { "s", 1e6 } };
+	} units[] = { { "b/s", 1. / 8 }, { "Kb/s", 1e3 / 8 }, { "Mb/s", 1e6 / 8 }, { "Gb/s", 1e9 / 8 },
+		      { "B/s", 1 }, { "KB/s", 1e3 }, { "MB/s", 1e6 }, { "GB/s", 1e9 } },
+	  times[] = { { "us", 1 }, { "ms", 1e3 }, { "s", 1e6 } };
 	const char *at = strchr(text, '@');
 	size_t n = at ? (size_t)(at - text) : strlen(text);
 	unsigned long long value, every = 50;

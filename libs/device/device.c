@@ -62,8 +62,8 @@ static int check_card(struct device *d, struct why *why)
 	if (rc)
 		return why_set(why, rc, "network card %u: there is no bridge %s", d->id, d->card.bridge);
 	if (lock_addresses(d->card.ip, addresses) < 0)
-		return why_set(why, -EINVAL, "network card %u: ip: \"%s\": up to %d IPv4 addresses with spaces between can be had", d->id,
-			       d->card.ip, LOCK_MAX_ADDRESSES);
+		return why_set(why, -EINVAL, "network card %u: ip: \"%s\": up to %d IPv4 addresses with spaces between can be had",
+			       d->id, d->card.ip, LOCK_MAX_ADDRESSES);
 	if (d->card.mtu && (d->card.mtu < 68 || d->card.mtu > 65535))
 		return why_set(why, -EINVAL, "network card %u: an mtu is 68 to 65535", d->id);
 	if (d->card.mtu)
@@ -81,7 +81,7 @@ int device_open(struct device *list, unsigned n, struct why *why)
 	int rc = 0;
 
 	for (unsigned i = 0; i < n && !rc; i++)
-		if (list[i].kind == DEVICE_DISK)
+		if (list[i].kind == DEVICE_DISK && !device_is_empty(&list[i]))
 			rc = disk_open(&list[i], why);
 	return rc;
 }
@@ -102,12 +102,12 @@ static void put_disk(struct store_change *c, const char *back, const struct devi
 
 	store_put(c, NULL, d->disk.target, "%s/params", back);
 	store_put(c, NULL, "/etc/xen/scripts/block", "%s/script", back);
-	store_put(c, NULL, "0", "%s/removable", back);
+	store_put(c, NULL, d->disk.cdrom ? "1" : "0", "%s/removable", back);
 	store_put(c, NULL, "1", "%s/bootable", back);
 	store_put(c, NULL, d->disk.vdev, "%s/dev", back);
 	store_put(c, NULL, "phy", "%s/type", back);
 	store_put(c, NULL, d->disk.read_only ? "r" : "w", "%s/mode", back);
-	store_put(c, NULL, "disk", "%s/device-type", back);
+	store_put(c, NULL, d->disk.cdrom ? "cdrom" : "disk", "%s/device-type", back);
 	store_put(c, NULL, d->disk.read_only ? "0" : "1", "%s/discard-enable", back);
 	store_put(c, NULL, "xen", "%s/specification", back);
 	if (own)
@@ -176,6 +176,10 @@ void device_put(struct store_change *c, unsigned domain, const struct device *d)
 	snprintf(perms, sizeof(perms), "n%u,r0", domain);
 	snprintf(read, sizeof(read), "n0,r%u", domain);
 	snprintf(text, sizeof(text), "%u", d->id);
+	if (device_is_empty(d)) {
+		store_put(c, NULL, d->disk.vdev, "/libxl/%u/anel/drive/%u", domain, d->id);
+		return;
+	}
 	put_back(c, domain, d, front, back, true);
 	store_put(c, perms, "", "%s", front);
 	store_put(c, NULL, back, "%s/backend", front);
@@ -184,7 +188,7 @@ void device_put(struct store_change *c, unsigned domain, const struct device *d)
 	store_put(c, NULL, "1", "%s/trusted", front);
 	if (d->kind == DEVICE_DISK) {
 		store_put(c, NULL, text, "%s/virtual-device", front);
-		store_put(c, NULL, "disk", "%s/device-type", front);
+		store_put(c, NULL, d->disk.cdrom ? "cdrom" : "disk", "%s/device-type", front);
 		store_put(c, NULL, "x86_64-abi", "%s/protocol", front);
 	} else {
 		store_put(c, NULL, text, "%s/handle", front);
@@ -279,6 +283,8 @@ static int watch_states(struct store *s, unsigned domain, const struct device *l
 	int rc = 0;
 
 	for (unsigned i = 0; i < n && !rc; i++) {
+		if (device_is_empty(&list[i]))
+			continue;
 		snprintf(path, sizeof(path), "/local/domain/0/backend/%s/%u/%u/state", kind_name(&list[i]), domain, list[i].id);
 		snprintf(token, sizeof(token), "%u", i);
 		rc = on ? store_watch(s, path, token) : store_unwatch(s, path, token);
@@ -335,6 +341,10 @@ int device_connect(struct store *s, unsigned domain, const struct device *list, 
 
 	if (rc)
 		why_set(why, rc, "devices cannot be watched: %s", strerror(-rc));
+	for (unsigned i = 0; !rc && i < n; i++)
+		done[i] = device_is_empty(&list[i]);
+	while (first < n && !rc && done[first])
+		first++;
 	while (!rc && first < n) {
 		rc = connect_next(s, domain, list, n, done, until, why);
 		while (first < n && done[first])
@@ -343,7 +353,7 @@ int device_connect(struct store *s, unsigned domain, const struct device *list, 
 	if (done)
 		watch_states(s, domain, list, n, false);
 	for (unsigned i = 0; i < n && !rc; i++)
-		if (list[i].kind == DEVICE_DISK)
+		if (list[i].kind == DEVICE_DISK && !device_is_empty(&list[i]))
 			rc = settle(s, domain, &list[i], until, why);
 	free(done);
 	return rc;

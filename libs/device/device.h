@@ -17,8 +17,8 @@ enum device_kind { DEVICE_DISK, DEVICE_CARD };
 
 struct device_disk {
 	char vdev[16];		/* xvda */
-	char target[512];	/* a block device or a file of dom0 */
-	bool read_only;
+	char target[512];	/* a block device or a file of dom0; "" with cdrom: an empty drive */
+	bool read_only, cdrom;
 	char node[512];		/* the block device that is served, by device_open */
 	unsigned major, minor;
 	int held;		/* keeps a block device that was made until blkback has it; 0: none */
@@ -30,7 +30,8 @@ struct device_card {
 	unsigned mtu_now;	/* by device_check */
 	/* What the guest may send: so many bytes in each interval. 0: all. */
 	uint32_t rate_bytes, rate_us;
-	char ip[DEVICE_IP];	/* IPv4 addresses with spaces between: only they and the card's MAC address pass. "": anything does */
+	/* IPv4 addresses with spaces between: only they and the card's MAC address pass. "": anything does. */
+	char ip[DEVICE_IP];
 };
 struct device {
 	enum device_kind kind;
@@ -44,8 +45,8 @@ struct device {
 /* Looks for mistakes before anything is done: the target is a block device or a file, the bridge is there. */
 int device_check(struct device *d, struct why *why);
 /*
- * Before device_put: makes block devices of files. They go when nobody has them open any more; device_release lets go, after device_connect or a
- * failure. A block device that dom0 uses is refused to who may write.
+ * Before device_put: makes block devices of files. They go when nobody has them open any more; device_release lets go, after
+ * device_connect or a failure. A block device that dom0 uses is refused to who may write.
  */
 int device_open(struct device *list, unsigned n, struct why *why);
 void device_release(struct device *list, unsigned n);
@@ -62,6 +63,15 @@ struct device_closing;
 int device_close_all(struct store *s, unsigned domain, struct device_closing **closing, struct why *why);
 /* Waits until they have, removes their nodes, and frees. */
 int device_wait_closed(struct store *s, struct device_closing *closing, struct why *why);
+
+/*
+ * A drive for CDs with nothing in it. The guest sees no device then, as its kernel would wait for one that does not connect. It is
+ * a note of ours alone, /libxl/DOMAIN/anel/drive/NUMBER with the disk's name: xl takes a device without a back end for a mistake.
+ */
+static inline bool device_is_empty(const struct device *d)
+{
+	return d->kind == DEVICE_DISK && d->disk.cdrom && !d->disk.target[0];
+}
 
 /* The number that a disk's name stands for: xen-vbd-interface(7). -EINVAL: none. */
 int device_disk_id(const char *vdev, unsigned *id);

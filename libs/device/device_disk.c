@@ -19,6 +19,8 @@ int disk_check(struct device *d, struct why *why)
 
 	if (device_disk_id(d->disk.vdev, &d->id))
 		return why_set(why, -EINVAL, "disk %s: not a name for a disk, as xvda is", d->disk.vdev);
+	if (device_is_empty(d))
+		return 0;
 	if (stat(d->disk.target, &s) < 0)
 		return why_set(why, -errno, "disk %s: %s: %s", d->disk.vdev, d->disk.target, strerror(errno));
 	if (!S_ISBLK(s.st_mode) && !S_ISREG(s.st_mode))
@@ -140,11 +142,11 @@ int disk_shared(struct store *s, unsigned domain, const struct device *d, struct
 			continue;
 		shown(other, id, "physical_device", device);
 		shown(other, id, "mode", mode);
-		if (sscanf(device, "%x:%x", &major, &minor) != 2 || (d->disk.read_only && mode[0] == 'r') || !same(d, major, minor) ||
-		    same_guest(s, domain, other) || !is_there(s, other, id))
+		if (sscanf(device, "%x:%x", &major, &minor) != 2 || (d->disk.read_only && mode[0] == 'r') ||
+		    !same(d, major, minor) || same_guest(s, domain, other) || !is_there(s, other, id))
 			continue;
-		rc = why_set(why, -EBUSY, "disk %s: domain %u has %s too, and %s may write; one guest alone may have it so", d->disk.vdev,
-			     other, d->disk.target, d->disk.read_only ? "it" : "this one");
+		rc = why_set(why, -EBUSY, "disk %s: domain %u has %s too, and %s may write; one guest alone may have it so",
+			     d->disk.vdev, other, d->disk.target, d->disk.read_only ? "it" : "this one");
 	}
 	if (dir)
 		closedir(dir);

@@ -7,6 +7,8 @@
 
 /* Numbers of the domain's devices of a kind, for free(); *n of them. NULL with errno set, ENOENT: none. */
 unsigned *device_numbers(struct store *s, unsigned domain, enum device_kind kind, unsigned *n);
+/* The name of a drive for CDs that is empty, for free(); NULL with errno set if it is not such a drive. */
+char *device_drive(struct store *s, unsigned domain, unsigned id);
 /* A card's number that is free. */
 unsigned device_free_card(struct store *s, unsigned domain);
 /* The node of its back end, if it is of the form that we write. */
@@ -19,5 +21,8 @@ int device_attach(struct store *s, unsigned domain, struct device *d, struct why
  * stays asked for. With force the device is taken away whatever the guest does.
  */
 int device_detach(struct store *s, unsigned domain, enum device_kind kind, unsigned id, bool force, struct why *why);
+
+/* Puts another target into a drive for CDs, "": none. The guest must let go of what is in it: -EBUSY if it does not. */
+int device_change(struct store *s, unsigned domain, unsigned id, const char *target, struct why *why);
 
 #endif

@@ -8,14 +8,22 @@
 
 static json_t *disk_json(const struct device *d)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:i}", "pdev_path", d->disk.target, "vdev", d->disk.vdev, "backend", "phy", "format", "raw",
-			 "readwrite", d->disk.read_only ? 0 : 1);
+	bool empty = device_is_empty(d);
+	json_t *o = json_pack("{s:s*, s:s, s:s, s:s, s:i}", "pdev_path", empty ? NULL : d->disk.target, "vdev", d->disk.vdev,
+			      "backend", "phy", "format", empty ? "empty" : "raw", "readwrite", d->disk.read_only ? 0 : 1);
+
+	if (d->disk.cdrom) {
+		json_object_set_new(o, "removable", json_integer(1));
+		json_object_set_new(o, "is_cdrom", json_integer(1));
+	}
+	return o;
 }
 
 static json_t *card_json(const struct device *d)
 {
 	json_t *o = json_pack("{s:i, s:s, s:s, s:s*, s:s*, s:s}", "devid", (int)d->id, "mac", d->card.mac, "bridge", d->card.bridge,
-			      "ifname", d->card.name[0] ? d->card.name : NULL, "ip", d->card.ip[0] ? d->card.ip : NULL, "nictype", "vif");
+			      "ifname", d->card.name[0] ? d->card.name : NULL, "ip", d->card.ip[0] ? d->card.ip : NULL,
+			      "nictype", "vif");
 
 	if (d->card.mtu)
 		json_object_set_new(o, "mtu", json_integer(d->card.mtu));
@@ -163,17 +171,17 @@ static int disk(struct reading *r, const json_t *j)
 	if (!rc)
 		rc = word(r, j, "backend", "phy");
 	if (!rc)
-		rc = word(r, j, "format", "raw");
-	if (!rc)
 		rc = number(r, j, "readwrite", 1, &write);
 	if (!rc)
 		rc = number(r, j, "is_cdrom", 1, &cdrom);
-	if (!rc && cdrom)
-		rc = why_set(r->why, -EOPNOTSUPP, "the saved guest has a CD drive, which cannot be had here yet");
-	if (!rc && (!d->disk.vdev[0] || !d->disk.target[0]))
+	if (!rc && !(cdrom && !d->disk.target[0]))
+		rc = word(r, j, "format", "raw");
+	if (!rc && (!d->disk.vdev[0] || (!d->disk.target[0] && !cdrom)))
 		rc = wrong(r, "a disk without", d->disk.vdev[0] ? "target" : "name");
-	if (!rc)
-		d->disk.read_only = !write;
+	if (!rc) {
+		d->disk.cdrom = cdrom;
+		d->disk.read_only = cdrom || !write;
+	}
 	return rc;
 }
 

@@ -93,6 +93,8 @@ static int describe_device(struct vm_host *host, const char *kind, const char *a
 		return 0;
 	}
 	d->kind = DEVICE_DISK;
+	read_text(host, at, "device-type", text, sizeof(text));
+	d->disk.cdrom = !strcmp(text, "cdrom");
 	read_text(host, at, "type", text, sizeof(text));
 	if (strcmp(kind, "vbd") || strcmp(text, "phy"))
 		return why_set(why, -EOPNOTSUPP, "the guest has a device (%s%s%s) that cannot be saved yet", kind, *text ? " " : "",
@@ -100,7 +102,7 @@ static int describe_device(struct vm_host *host, const char *kind, const char *a
 	read_text(host, at, "dev", d->disk.vdev, sizeof(d->disk.vdev));
 	read_text(host, at, "params", d->disk.target, sizeof(d->disk.target));
 	read_text(host, at, "mode", text, sizeof(text));
-	d->disk.read_only = strcmp(text, "w") != 0;
+	d->disk.read_only = d->disk.cdrom || strcmp(text, "w") != 0;
 	return 0;
 }
 
@@ -123,6 +125,29 @@ static int describe_kind(struct vm_host *host, domid_t id, const char *kind, str
 	return rc;
 }
 
+/* Drives for CDs with nothing in them. */
+static int describe_drives(struct vm_host *host, domid_t id, struct vm_config *v, struct why *why)
+{
+	char at[64], *ids, *one;
+	struct device *d;
+	unsigned n;
+	int rc = 0;
+
+	snprintf(at, sizeof(at), "/libxl/%u/anel/drive", id);
+	ids = one = store_list(host->store, at, &n);
+	for (unsigned i = 0; ids && i < n && !rc; i++, one += strlen(one) + 1) {
+		if (v->nr_devices == VM_MAX_DEVICES) {
+			rc = why_set(why, -E2BIG, "the guest has too many devices");
+			break;
+		}
+		d = &v->devices[v->nr_devices++];
+		*d = (struct device){ .kind = DEVICE_DISK, .disk = { .read_only = true, .cdrom = true } };
+		read_text(host, at, one, d->disk.vdev, sizeof(d->disk.vdev));
+	}
+	free(ids);
+	return rc;
+}
+
 static int describe_devices(struct vm_host *host, domid_t id, struct vm_config *v, struct why *why)
 {
 	char path[64], *kinds, *kind;
@@ -135,7 +160,7 @@ static int describe_devices(struct vm_host *host, domid_t id, struct vm_config *
 		if (strcmp(kind, "console"))
 			rc = describe_kind(host, id, kind, v, why);
 	free(kinds);
-	return rc;
+	return rc ? rc : describe_drives(host, id, v, why);
 }
 
 /* What xl noted of a guest that it made. */

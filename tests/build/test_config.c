@@ -61,16 +61,23 @@ static void disks(void **state)
 {
 	static const struct {
 		const char *spec, *target, *vdev;
-		bool read_only;
+		bool read_only, cdrom;
 	} right[] = {
-		{ "/srv/a.img,raw,xvda,rw", "/srv/a.img", "xvda", false },
-		{ "/srv/a.img,,xvda", "/srv/a.img", "xvda", false },
-		{ "file:/srv/a.img,xvda,r", "/srv/a.img", "xvda", true },
-		{ "tap:aio:/srv/a.img,xvda,w", "/srv/a.img", "xvda", false },
-		{ "raw:/srv/a.img,xvda,ro", "/srv/a.img", "xvda", true },
-		{ "vg/root,,xvda,", "/dev/vg/root", "xvda", false },
-		{ "format=, backendtype=qdisk, access=, vdev=sda, target=/a=b,c", "/a=b,c", "sda", false },
-		{ "/a=b,,xvda", "/a=b", "xvda", false },
+		{ "/srv/a.img,raw,xvda,rw", "/srv/a.img", "xvda", false, false },
+		{ "/srv/a.img,,xvda", "/srv/a.img", "xvda", false, false },
+		{ "file:/srv/a.img,xvda,r", "/srv/a.img", "xvda", true, false },
+		{ "tap:aio:/srv/a.img,xvda,w", "/srv/a.img", "xvda", false, false },
+		{ "raw:/srv/a.img,xvda,ro", "/srv/a.img", "xvda", true, false },
+		{ "vg/root,,xvda,", "/dev/vg/root", "xvda", false, false },
+		{ "format=, backendtype=qdisk, access=, vdev=sda, target=/a=b,c", "/a=b,c", "sda", false, false },
+		{ "/a=b,,xvda", "/a=b", "xvda", false, false },
+		{ "/root/image.iso,,hdc,cdrom", "/root/image.iso", "hdc", true, true },
+		{ "/root/image.iso,,hdc,,cdrom", "/root/image.iso", "hdc", true, true },
+		{ "/root/image.iso,raw,hdc,devtype=cdrom", "/root/image.iso", "hdc", true, true },
+		{ "format=raw, vdev=hdc, access=ro, devtype=cdrom, target=/root/image.iso", "/root/image.iso", "hdc", true, true },
+		{ "raw:/root/image.iso,hdc:cdrom,ro", "/root/image.iso", "hdc", true, true },
+		{ ",,xvdc,cdrom", "", "xvdc", true, true },
+		{ "vdev=xvdc,devtype=cdrom,target=", "", "xvdc", true, true },
 	};
 	struct device d;
 
@@ -79,6 +86,7 @@ static void disks(void **state)
 		assert_string_equal(d.disk.target, right[i].target);
 		assert_string_equal(d.disk.vdev, right[i].vdev);
 		assert_int_equal(d.disk.read_only, right[i].read_only);
+		assert_int_equal(d.disk.cdrom, right[i].cdrom);
 	}
 }
 
@@ -91,9 +99,9 @@ static void cards(void **state)
 		{ "rate=10Mb/s", 62500, 50000 },  { "rate=250KB/s", 12500, 50000 }, { "rate=1MB/s@20ms", 20000, 20000 },
 		{ "rate=1GB/s@1s", 1000000000, 1000000 }, { "rate=8000b/s@100000us", 100, 100000 }, { "rate=1000B/s", 50, 50000 },
 	};
-	static const char *const wrong[] = { "rate=", "rate=10", "rate=10mb/s", "rate=-1Mb/s", "rate=10Mb/s@", "rate=10Mb/s@5", "rate=1b/s",
-					     "rate=99999999999GB/s", "rate=10Mb/sx", "mtu=67", "mtu=1500x", "mtu=65536", "ip=", "ip=fe80::1",
-					     "ip=10.0.0.5/24" };
+	static const char *const wrong[] = { "rate=", "rate=10", "rate=10mb/s", "rate=-1Mb/s", "rate=10Mb/s@",
+					     "rate=10Mb/s@5", "rate=1b/s", "rate=99999999999GB/s", "rate=10Mb/sx", "mtu=67",
+					     "mtu=1500x", "mtu=65536", "ip=", "ip=fe80::1", "ip=10.0.0.5/24" };
 	struct device d;
 
 	for (unsigned i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
@@ -174,6 +182,8 @@ static void mistakes(void **state)
 		{ "disk = [ 'phy:/dev/x' ]", "names no disk" },
 		{ "disk = [ 'phy:/dev/x,xvda,z' ]", "not an access" },
 		{ "disk = [ 'format=qcow2,vdev=xvda,target=/x' ]", "qcow2" },
+		{ "disk = [ ',,xvda,' ]", "names no disk" },
+		{ "disk = [ 'vdev=xvda,devtype=tape,target=/x' ]", "disk or cdrom" },
 		{ "disk = [ 'a' 'b' ]", "closing bracket" },
 		{ "disk = [ 'a', 3 ]", "a list has strings" },
 		{ "vif = [ 'mac=1:2:3' ]", "MAC" },

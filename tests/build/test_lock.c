@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The program of locked addresses, run by this host's kernel on frames: as a filter of a socket of which the other end sends them. */
+/* The program of locked addresses, run by this host's kernel: as a filter of a socket of which the other end sends frames. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -123,9 +123,9 @@ static void others(void **state)
 
 static void texts(void **state)
 {
-	static const char *const wrong[] = { "10.0.0", "10.0.0.5,10.0.0.6", "fe80::1", "0.0.0.0", "10.0.0.5/24", "x", "10.0.0.5 ::1",
-					     "1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 "
-					     "1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1" };
+	static const char *const wrong[] = { "10.0.0", "10.0.0.5,10.0.0.6", "fe80::1", "0.0.0.0", "10.0.0.5/24", "x",
+					     "10.0.0.5 ::1", "1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 "
+					     "1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1" };
 	struct sock_filter program[LOCK_MAX_PROGRAM];
 	uint32_t a[LOCK_MAX_ADDRESSES];
 

@@ -31,10 +31,13 @@ static void make(void)
 	strcpy(in.command_line, "root=/dev/xvda quiet");
 	in.on_reboot = VM_RESTART;
 	in.on_crash = VM_RENAME_RESTART;
-	in.nr_devices = 3;
+	in.nr_devices = 5;
 	in.devices[0] = (struct device){ .kind = DEVICE_DISK, .disk = { .vdev = "xvda", .target = "/dev/vg/a, b" } };
 	in.devices[1] = (struct device){.kind = DEVICE_DISK, .disk = {.vdev = "xvdb", .target = "/dev/loop0", .read_only = true}};
-	in.devices[2] = (struct device){ .kind = DEVICE_CARD, .id = 1,
+	in.devices[2] = (struct device){ .kind = DEVICE_DISK, .disk = { .vdev = "xvdc", .read_only = true, .cdrom = true } };
+	in.devices[3] = in.devices[2];
+	strcpy(in.devices[3].disk.target, "/srv/a.iso");
+	in.devices[4] = (struct device){ .kind = DEVICE_CARD, .id = 1,
 					 .card = { .mac = "00:16:3e:01:02:03", .bridge = "xenbr0", .name = "web0", .mtu = 9000,
 						   .rate_bytes = 62500, .rate_us = 50000, .ip = "10.0.0.5 10.0.0.6" } };
 }
@@ -106,7 +109,7 @@ static void wrong(void **state)
 	refused("\"phy\"", "\"qdisk\"", "backend qdisk");
 	refused("\"raw\"", "\"qcow2\"", "format qcow2");
 	refused("\"/dev/vdb\"", "null", "without target");
-	refused("\"readwrite\": 1", "\"is_cdrom\": 1", "CD drive");
+	refused("\"readwrite\": 1", "\"is_cdrom\": 2", "is_cdrom");
 	refused("3e:5a", "3e-5a", "strange network card");
 	refused("xenbr0", "../br", "strange network card");
 	refused("\"nics\"", "\"pcidevs\": [{}], \"nics\"", "pcidevs");

@@ -138,6 +138,36 @@ def test_detach(world):
     assert p.wait(20) == 0 and world.read(path) is None
 
 
+def test_drives(world, tmp_path):
+    """A drive for CDs is a note of ours while it is empty: listed, filled, emptied, taken away."""
+    guest(world, 5)
+    note = "/libxl/5/anel/drive/51744"
+    iso = tmp_path / "a.iso"
+    iso.write_bytes(bytes(4096))
+    assert anel(world, "block-attach", "d5", "devtype=cdrom,vdev=xvdc,target=") == (0, "")
+    assert world.read(note) == "xvdc" and world.read("/libxl/5/device/vbd/51744/backend") is None
+    drive, = json.loads(anel(world, "block-list", "--json", "d5")[1])
+    assert (drive["number"], drive["vdev"], drive["target"], drive["state"]) == (51744, "xvdc", None, None)
+    for wrong, why in ((("cd-insert", "d5", "xvdc"), "cd-insert DOMAIN DISK TARGET"), (("cd-eject", "d5", "xvdd"), "no drive for CDs"),
+                       (("cd-insert", "d5", "xvdc", str(tmp_path)), "neither a block device nor"),
+                       (("cd-insert", "d5", "xvdc", "/none.iso"), "/none.iso"),
+                       (("block-attach", "d5", "%s,,xvdc,cdrom" % iso), "already")):
+        rc, out = anel(world, *wrong)
+        assert rc == 1 and why in out, (wrong, out)
+    assert anel(world, "cd-eject", "d5", "xvdc") == (0, "") and world.read(note) == "xvdc"
+    # One that is full, and a guest that lets go of it.
+    path = back(world, 5, "vbd", 51760, dev="xvdd", params="/a.iso", mode="r", state="4")
+    world.store.write("/libxl/5/device/vbd/51760/dev", "xvdd")
+    world.store.write("/libxl/5/device/vbd/51760/device-type", "cdrom")
+    p = subprocess.Popen([TOOL, "cd-eject", "d5", "xvdd"], env=environment(world))
+    assert until(lambda: world.read(path + "/state") == "5")
+    world.store.write(path + "/state", "6")
+    assert p.wait(20) == 0
+    assert world.read(path) is None and world.read("/libxl/5/anel/drive/51760") == "xvdd"
+    assert anel(world, "block-detach", "d5", "xvdc") == (0, "") and world.read(note) is None
+    assert anel(world, "block-detach", "d5", "xvdc")[0] == 1
+
+
 def test_watch(world):
     """A line for each domain that comes, is renamed, and goes."""
     guest(world, 5)
