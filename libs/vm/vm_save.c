@@ -13,6 +13,7 @@
 #include <xen/sched.h>
 #include "hcall/hcall_save.h"
 #include "stream/save.h"
+#include "vm/vm_file.h"
 #include "vm/vm_json.h"
 
 #define PATIENCE	60000	/* milliseconds for a guest to suspend itself */
@@ -431,42 +432,22 @@ int vm_send(struct vm_host *host, domid_t id, bool live, const struct vm_progres
 	return rc;
 }
 
-static int save_to(struct vm_host *host, domid_t id, int fd, const struct vm_progress *progress, struct why *why)
+int vm_save(struct vm_host *host, domid_t id, const char *path, const struct vm_progress *progress, struct why *why)
 {
-	int rc = vm_send(host, id, false, progress, fd, why);
+	struct why ignored;
+	struct vm_file f;
+	int rc = vm_file_begin(&f, path, why);
 
+	if (rc)
+		return rc;
+	rc = vm_send(host, id, false, progress, f.fd, why);
 	if (!rc)
 		rc = vm_step("send", "sync", why);
 	/* The guest is given up for this file. */
-	if (!rc && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
-		rc = why_set(why, -errno, "the file cannot be written: %s", strerror(errno));
-	return rc;
-}
-
-int vm_save(struct vm_host *host, domid_t id, const char *path, const struct vm_progress *progress, struct why *why)
-{
-	struct stat st;
-	struct why ignored;
-	bool plain = stat(path, &st) < 0 || S_ISREG(st.st_mode);
-	char *temp = NULL;
-	int fd, rc;
-
-	if (plain && asprintf(&temp, "%s.XXXXXX", path) < 0)
-		return why_set(why, -ENOMEM, "no memory");
-	fd = plain ? mkostemp(temp, O_CLOEXEC) : open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0) {
-		rc = why_set(why, -errno, "%s: %s", path, strerror(errno));
-		free(temp);
-		return rc;
-	}
-	rc = save_to(host, id, fd, progress, why);
-	close(fd);
-	if (!rc && plain && rename(temp, path) < 0)
-		rc = why_set(why, -errno, "%s: %s", path, strerror(errno));
-	if (rc && plain)
-		unlink(temp);
+	if (!rc)
+		rc = vm_file_keep(&f, why);
+	vm_file_end(&f);
 	if (rc && vm_resume(host, id, &ignored))
 		why_prefix(why, rc, "the guest is suspended and does not go on (%s), after: ", ignored.text);
-	free(temp);
 	return rc;
 }
