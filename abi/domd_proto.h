@@ -27,7 +27,7 @@
 	X(version, "", "{ version }")                                                                                   \
 	X(list, "", "{ guests: [{ uuid, name, domain, phase, on_poweroff, on_reboot, on_crash, on_watchdog }] }")       \
 	X(create, "config, paused (false)", "makes a guest of a configuration as xl saves it (JSON); { uuid, domain }") \
-	X(adopt, "config, domain", "takes a domain of that configuration, made by the caller, into its care; { uuid }") \
+	X(adopt, "config, domain", "takes a domain that the caller made, or a guest's that it has, into its care; { uuid }") \
 	X(destroy, "guest", "ends it at once, and does nothing of what is configured for its end; {}")                  \
 	X(shutdown, "guest", "asks its kernel to power off; {} when it is asked")                                       \
 	X(reboot, "guest", "asks its kernel to start anew; {} when it is asked")                                        \
@@ -36,6 +36,7 @@
 /* X(event, members beside event, time, uuid, name and domain, when) */
 #define DOMD_EVENTS(X)                                                                                                   \
 	X(created, "", "a guest is in the daemon's care")                                                                \
+	X(moved, "", "the guest is this domain now: it was moved to the host that it was on")                            \
 	X(died, "reason, action, delay (milliseconds)", "its domain has shut down, and what is done now")                \
 	X(renamed, "to_name, to_uuid", "its dead domain stays under these; the guest is started again beside it")        \
 	X(restarted, "", "the guest runs in this domain")                                                                \

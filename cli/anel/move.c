@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "domd/domd.h"
 #include "verbs.h"
 #include "vm/vm_migrate.h"
 #include "vm/vm_save.h"
@@ -217,9 +216,7 @@ int verb_restore(struct vm_host *host, int argc, char **argv, struct why *why)
 		return why_prefix(why, rc, "%s: ", words[0]);
 	if (!(flags & 12))
 		printf("domain %u: %s\n", r.id, r.config.name);
-	rc = domd_adopt(&r.config, r.id, why);
-	if (rc && !(flags & 12))
-		fprintf(stderr, "anel: nobody acts when %s ends: %s\n", r.config.name, why->text);
+	verb_hand_over(&r.config, r.id, flags & 12);
 	return 0;
 }
 
@@ -297,6 +294,20 @@ static pid_t start(const struct other *o, const char *ask, int *in, int *out)
 	return pid;
 }
 
+/* A receiver that was killed may have given its guest to nobody. */
+static int ask_here(struct vm_host *host, const char *token, struct why *why)
+{
+	struct vm_config *config;
+	domid_t id;
+	int rc = vm_migrate_ask(host, token, &id, why);
+
+	config = rc == 1 ? malloc(sizeof(*config)) : NULL;
+	if (config && vm_describe(host, id, config, why) == 0)
+		verb_hand_over(config, id, false);
+	free(config);
+	return rc;
+}
+
 static int ask(void *arg, const char *token, struct why *why)
 {
 	const struct other *o = arg;
@@ -306,7 +317,7 @@ static int ask(void *arg, const char *token, struct why *why)
 	ssize_t n;
 
 	if (!o->shell)
-		return vm_migrate_ask(o->here, token, why);
+		return ask_here(o->here, token, why);
 	pid = start(o, token, &in, &out);
 	if (pid < 0)
 		return why_set(why, -errno, "%s cannot be asked: %s", o->host, strerror(errno));
@@ -379,6 +390,11 @@ int verb_migrate(struct vm_host *host, int argc, char **argv, struct why *why)
 	return rc;
 }
 
+static void on_taken(const struct vm_config *config, domid_t id)
+{
+	verb_hand_over(config, id, false);
+}
+
 /* What the sender starts: no verb for people. */
 int verb_migrate_receive(struct vm_host *host, int argc, char **argv, struct why *why)
 {
@@ -391,8 +407,8 @@ int verb_migrate_receive(struct vm_host *host, int argc, char **argv, struct why
 		return rc < 0 ? rc : why_set(why, -EINVAL, "anel migrate starts this by itself");
 	wait_with_signals();
 	if (!flags)
-		return vm_migrate_receive(host, 0, 1, why);
-	rc = vm_migrate_ask(host, words[0], why);
+		return vm_migrate_receive(host, 0, 1, on_taken, why);
+	rc = ask_here(host, words[0], why);
 	if (rc >= 0)
 		puts(rc ? "runs" : "gone");
 	return rc < 0 ? rc : 0;

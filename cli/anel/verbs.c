@@ -115,8 +115,7 @@ static int with_console(struct vm_host *host, domid_t id, struct why *why)
 	return verb_console(host, 1, words, why);
 }
 
-/* Who acts when it ends. */
-static void hand_over(const struct vm_config *config, domid_t id, bool quiet)
+void verb_hand_over(const struct vm_config *config, domid_t id, bool quiet)
 {
 	struct why why;
 	int rc = domd_adopt(config, id, &why);
@@ -150,7 +149,7 @@ int verb_create(struct vm_host *host, int argc, char **argv, struct why *why)
 	if (!rc) {
 		if (!args[CREATE_QUIET].given)
 			printf("domain %u: %s\n", id, config->name);
-		hand_over(config, id, args[CREATE_QUIET].given);
+		verb_hand_over(config, id, args[CREATE_QUIET].given);
 		after();
 	}
 	if (!rc && args[CREATE_CONSOLE].given)

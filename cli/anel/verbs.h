@@ -15,6 +15,9 @@ extern const struct verb verbs[];
 /* The words of argv that are not options; options must be in `known` ("--json", "-p" ...), and *flags gets a bit for each. */
 int verb_options(int argc, char **argv, const char *const *known, unsigned *flags, char **words, int max_words, struct why *why);
 
+/* Gives a guest that was made to whoever acts when it ends; if there is nobody, says so, but for quiet. */
+void verb_hand_over(const struct vm_config *config, domid_t id, bool quiet);
+
 int verb_create(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_list(struct vm_host *host, int argc, char **argv, struct why *why);
 int verb_console(struct vm_host *host, int argc, char **argv, struct why *why);

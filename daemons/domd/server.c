@@ -252,16 +252,45 @@ static bool is_domain_of(struct server *v, unsigned domain, const char *uuid)
 	return !strcmp(text, uuid);
 }
 
+/* A guest that was moved from this host to this host: the mover takes its old domain away. What is configured for it stays. */
+static int follow(struct server *v, struct care *c, unsigned domain, struct why *why)
+{
+	unsigned before = c->g.domain;
+	int rc;
+
+	if (before == domain)
+		return 0;
+	if (c->worker || c->g.phase != GUEST_RUNNING)
+		return why_set(why, -EBUSY, "%s is not running: %s", c->g.name, guest_phase_names[c->g.phase]);
+	c->g.domain = domain;
+	rc = guest_save(v->dir, &c->g);
+	if (rc) {
+		c->g.domain = before;
+		return why_set(why, rc, "the note of %s cannot be written: %s", c->g.name, strerror(-rc));
+	}
+	tell(v, "moved", &c->g, NULL);
+	look(v);
+	return 0;
+}
+
 int server_adopt(struct server *v, json_t *config, unsigned domain, char uuid[37], struct why *why)
 {
 	struct guest g;
+	struct care *c;
 	int rc = guest_init(&g, config, why);
 
 	if (rc)
 		return rc;
-	rc = known(v, &g, why);
-	if (!rc && (!domain || !is_domain_of(v, domain, g.uuid)))
+	c = by_uuid(v, g.uuid);
+	if (!domain || !is_domain_of(v, domain, g.uuid))
 		rc = why_set(why, -ESRCH, "there is no domain %u of UUID %s", domain, g.uuid);
+	else if (!c)
+		rc = known(v, &g, why);
+	if (!rc && c) {
+		memcpy(uuid, g.uuid, sizeof(g.uuid));
+		guest_fini(&g);
+		return follow(v, c, domain, why);
+	}
 	if (!rc) {
 		g.phase = GUEST_RUNNING;
 		g.domain = domain;

@@ -220,8 +220,8 @@ static int commit(struct receipt *r, struct vm_receive *v, struct why *why)
 	char name[64];
 	int rc = vm_step("receive", "commit", why);
 
+	v->config.name[strlen(v->config.name) - strlen(COMING)] = 0;
 	snprintf(name, sizeof(name), "%s", v->config.name);
-	name[strlen(name) - strlen(COMING)] = 0;
 	if (!rc) {
 		rc = note(r, "go", v->id, name);
 		if (rc)
@@ -243,11 +243,12 @@ static int commit(struct receipt *r, struct vm_receive *v, struct why *why)
 	return rc;
 }
 
-int vm_migrate_receive(struct vm_host *host, int in, int out, struct why *why)
+int vm_migrate_receive(struct vm_host *host, int in, int out, vm_taken_fn *taken, struct why *why)
 {
 	struct receipt r = { host, -1, "" };
 	struct vm_receive v = { .fd = in, .suffix = COMING, .made = on_made, .arg = &r };
 	char line[512];
+	bool done;
 	int rc = write_line(out, GREETING, why);
 
 	if (!rc)
@@ -271,8 +272,12 @@ int vm_migrate_receive(struct vm_host *host, int in, int out, struct why *why)
 	if (rc) {
 		snprintf(line, sizeof(line), "fail %s", why->text);
 		write_line(out, line, &(struct why){ "" });
-	} else if (vm_step("receive", "done", why) == 0 && write_line(out, "done", why) == 0 && expect(in, "bye", why) == 0) {
-		unlink(r.path);
+	} else {
+		done = vm_step("receive", "done", why) == 0 && write_line(out, "done", why) == 0;
+		if (taken)
+			taken(&v.config, v.id);
+		if (done && expect(in, "bye", why) == 0)
+			unlink(r.path);
 	}
 	if (rc && r.file >= 0)
 		unlink(r.path);
@@ -312,7 +317,7 @@ static int start(struct vm_host *host, domid_t id, const char *name, struct why 
 	return rc ? why_set(why, rc, "the guest is there and cannot be started: %s", strerror(-rc)) : 1;
 }
 
-static int judge(struct vm_host *host, int file, struct why *why)
+static int judge(struct vm_host *host, int file, domid_t *found, struct why *why)
 {
 	char text[129] = "", what[8] = "", name[80] = "", *now;
 	unsigned id = 0;
@@ -322,6 +327,7 @@ static int judge(struct vm_host *host, int file, struct why *why)
 		return why_set(why, -errno, "the receiver's note cannot be read: %s", strerror(errno));
 	if (sscanf(text, "%7s %u %79[^\n]", what, &id, name) < 2)
 		return 0;
+	*found = id;
 	if (!strcmp(what, "go"))
 		return start(host, id, name, why);
 	/* What a receiver that was killed has left. */
@@ -333,7 +339,7 @@ static int judge(struct vm_host *host, int file, struct why *why)
 	return 0;
 }
 
-int vm_migrate_ask(struct vm_host *host, const char *token, struct why *why)
+int vm_migrate_ask(struct vm_host *host, const char *token, domid_t *id, struct why *why)
 {
 	char path[96];
 	int file, rc;
@@ -346,7 +352,7 @@ int vm_migrate_ask(struct vm_host *host, const char *token, struct why *why)
 		return errno == ENOENT ? 0 : why_set(why, -errno, "%s: %s", path, strerror(errno));
 	rc = lock(file, why);
 	if (!rc)
-		rc = judge(host, file, why);
+		rc = judge(host, file, id, why);
 	if (rc >= 0)
 		unlink(path);
 	close(file);

@@ -49,8 +49,13 @@ int vm_migrate(struct vm_host *host, domid_t id, const struct vm_migrate *m, str
 /* What vm_migrate does after a failure rc with its reason, for whoever finds that it was killed; the link is closed. */
 int vm_migrate_settle(struct vm_host *host, domid_t id, const struct vm_migrate *m, int rc, struct why *why);
 
-int vm_migrate_receive(struct vm_host *host, int in, int out, struct why *why);
-/* Waits until the receiver of the token has ended. 1: its guest runs, 0: it is not there, and what was left of it is gone. */
-int vm_migrate_ask(struct vm_host *host, const char *token, struct why *why);
+/* Who is told of a guest that has come and runs, under its own name; may be NULL. */
+typedef void vm_taken_fn(const struct vm_config *config, domid_t id);
+int vm_migrate_receive(struct vm_host *host, int in, int out, vm_taken_fn *taken, struct why *why);
+/*
+ * Waits until the receiver of the token has ended. 1: its guest runs, as domain *id; 0: it is not there, and what was left of it
+ * is gone.
+ */
+int vm_migrate_ask(struct vm_host *host, const char *token, domid_t *id, struct why *why);
 
 #endif

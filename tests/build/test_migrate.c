@@ -27,6 +27,7 @@ static struct world {
 	enum life life[3];
 	char name[3][80];
 	struct vm_migrate_state state;
+	bool taken;
 } *world;
 static bool unreachable;
 
@@ -133,7 +134,16 @@ int hcall_domains(struct hcall *h, domid_t first, unsigned n, struct xen_domctl_
 
 static int ask(void *arg, const char *token, struct why *why)
 {
-	return unreachable ? why_set(why, -EHOSTUNREACH, "no answer") : vm_migrate_ask(arg, token, why);
+	domid_t id;
+	int rc = unreachable ? why_set(why, -EHOSTUNREACH, "no answer") : vm_migrate_ask(arg, token, &id, why);
+
+	assert_true(rc != 1 || id == NEW);
+	return rc;
+}
+
+static void on_taken(const struct vm_config *config, domid_t id)
+{
+	world->taken = id == NEW && world->life[NEW] == RUNS && !strcmp(config->name, "guest");
 }
 
 static pid_t receiver(struct vm_host *host, int *in, int *out)
@@ -149,7 +159,7 @@ static pid_t receiver(struct vm_host *host, int *in, int *out)
 	if (pid == 0) {
 		close(to[1]);
 		close(from[0]);
-		_exit(vm_migrate_receive(host, to[0], from[1], &why) ? 1 : 0);
+		_exit(vm_migrate_receive(host, to[0], from[1], on_taken, &why) ? 1 : 0);
 	}
 	close(to[0]);
 	close(from[1]);
@@ -209,6 +219,7 @@ static void no_failure(void **state)
 
 	assert_int_equal(move("nowhere", &why), 0);
 	one_runs("nowhere", true);
+	assert_true(world->taken);
 }
 
 static void failures(void **state)
@@ -218,6 +229,7 @@ static void failures(void **state)
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		assert_int_equal(move(steps[i].name, &why), !steps[i].moved);
 		one_runs(steps[i].name, steps[i].moved);
+		assert_int_equal(world->taken, steps[i].moved);
 	}
 }
 

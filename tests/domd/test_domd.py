@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import time
+import uuid
 
 import pytest
 
@@ -224,6 +225,34 @@ def test_adopted(world):
     world.ends(made["domain"], REBOOT)
     assert c.ask("adopt", config=whole, domain=made["domain"])["uuid"] == made["uuid"]
     assert until(lambda: world.guests()["first"]["domain"] not in (0, made["domain"]))
+    world.check()
+
+
+def test_moved(world):
+    """A guest that is moved to the host that it is on: its new domain is in the daemon's care, and the old one's end is nothing."""
+    c = world.client()
+    c.ask("events")
+    made = c.ask("create", config=config())
+    seen(c, "created")
+    with open(world.folder + "/domd/guests/" + made["uuid"]) as f:
+        whole = json.load(f)["config"]
+    for name, size in (("dom78", 4096), ("handle78", 0)):
+        with open("%s/%s" % (world.fake, name), "wb") as f:
+            f.write(uuid.UUID(made["uuid"]).bytes)
+            f.truncate(size or 16)
+    world.store.write("/local/domain/78/name", "demo")
+    world.store.ask("INTRODUCE", strings("78", "1", "2"))
+    assert c.ask("adopt", config=whole, domain=made["domain"])["uuid"] == made["uuid"]
+    assert c.ask("adopt", config=whole, domain=78)["uuid"] == made["uuid"]
+    assert seen(c, "moved")[0]["domain"] == 78
+    world.store.write("/local/domain/%d/name" % made["domain"], "demo--moved")
+    assert world.anel("destroy", str(made["domain"]))[0] == 0
+    start_anew(world)
+    assert world.guests()["demo"]["domain"] == 78
+    c = world.client()
+    c.ask("events")
+    world.ends(78, REBOOT)
+    assert seen(c, "died", "restarted")[1]["domain"] != 78
     world.check()
 
 
