@@ -7,6 +7,9 @@
 #include <xen/memory.h>
 #include "hcall/hcall_priv.h"
 
+#define FRAME_SIZE	  4096u
+#define FEW_PAGES 8u	/* so few are left to the kernel */
+
 long hcall_populate(struct hcall *h, domid_t id, unsigned order, unsigned long n, xen_pfn_t *frames)
 {
 	const unsigned long at_once = HCALL_DATA_SIZE / sizeof(*frames);
@@ -61,8 +64,34 @@ void *hcall_map(struct hcall *h, domid_t id, size_t n, const xen_pfn_t *frames)
 	return xenforeignmemory_map(h->memory, id, PROT_READ | PROT_WRITE, n, frames, NULL);
 }
 
+/*
+ * The kernel unmaps page by page, and to a PV kernel each is a store to a page table that faults. A list of hypercalls empties the
+ * entries first: the kernel then finds nothing there, so the last of each list flushes the TLBs. What such a call does not do is
+ * left to the kernel.
+ */
+static void empty_entries(struct hcall *h, char *address, size_t n)
+{
+	const size_t at_once = HCALL_DATA_SIZE / sizeof(multicall_entry_t);
+	multicall_entry_t *list = h->data;
+	size_t now;
+
+	for (; n; n -= now, address += now * FRAME_SIZE) {
+		now = n < at_once ? n : at_once;
+		memset(list, 0, now * sizeof(*list));
+		for (size_t i = 0; i < now; i++) {
+			list[i].op = __HYPERVISOR_update_va_mapping;
+			list[i].args[0] = (uintptr_t)address + i * FRAME_SIZE;
+			list[i].args[2] = i + 1 < now ? UVMF_NONE : UVMF_TLB_FLUSH | UVMF_ALL;
+		}
+		if (xencall2(h->call, __HYPERVISOR_multicall, (uintptr_t)list, now) < 0)
+			return;
+	}
+}
+
 void hcall_unmap(struct hcall *h, void *address, size_t n)
 {
+	if (n >= FEW_PAGES)
+		empty_entries(h, address, n);
 	xenforeignmemory_unmap(h->memory, address, n);
 }
 

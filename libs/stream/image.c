@@ -71,22 +71,48 @@ static int p2m(struct image *i, const struct record *rec)
 
 static bool type_ok(unsigned type) { return type <= STREAM_L4 || (type > STREAM_PINNED && type <= STREAM_ABSENT); }
 
-static int page_data(struct image *i, const struct record *rec)
+/* How many of the words are of pages with contents; or a refusal. */
+static int judge_words(struct image *i, const uint64_t *words, unsigned n)
 {
-	struct reader *r = i->r;
-	const uint64_t *words = (const uint64_t *)(r->body + 8);
-	uint32_t n = u32(r->body), with = 0;
+	int with = 0;
 
-	if (!n || n > STREAM_BATCH_MAX || rec->size < 8 + n * 8ull)
-		return reader_refuse(r, "%u pages in a record of %u bytes", n, rec->size);
-	for (uint32_t k = 0; k < n; k++) {
+	for (unsigned k = 0; k < n; k++) {
 		if (words[k] >> 52 & 0xff || STREAM_FRAME_PFN(words[k]) > i->last_pfn || !type_ok(STREAM_FRAME_TYPE(words[k])))
-			return reader_refuse(r, "a page called %llx", (unsigned long long)words[k]);
+			return reader_refuse(i->r, "a page called %llx", (unsigned long long)words[k]);
 		with += stream_frame_has_data(words[k]);
 	}
+	return with;
+}
+
+/* The one record whose body is not read before: most of the stream, it goes where it belongs without a stop. */
+static int page_data(struct image *i, const struct record *rec)
+{
+	const struct stream_taker *t = i->r->taker;
+	struct reader *r = i->r;
+	uint64_t words[STREAM_BATCH_MAX];
+	uint8_t head[8], *to = NULL;
+	int rc = reader_bytes(r, head, sizeof(head)), with;
+	uint32_t n = u32(head);
+
+	if (rc)
+		return rc;
+	if (!n || n > STREAM_BATCH_MAX || rec->size < 8 + n * 8ull)
+		return reader_refuse(r, "%u pages in a record of %u bytes", n, rec->size);
+	rc = reader_bytes(r, words, n * sizeof(*words));
+	with = rc ? rc : judge_words(i, words, n);
+	if (with < 0)
+		return with;
 	if (rec->size != 8 + n * 8ull + with * (uint64_t)STREAM_PAGE)
-		return reader_refuse(r, "%u pages, %u with contents, in a record of %u bytes", n, with, rec->size);
-	return r->taker->pages ? r->taker->pages(r->arg, words, n, r->body + 8 + n * 8, r->why) : 0;
+		return reader_refuse(r, "%u pages, %d with contents, in a record of %u bytes", n, with, rec->size);
+	if (t->place) {
+		rc = t->place(r->arg, words, n, with, &to, r->why);
+	} else {
+		rc = reader_room(r, (size_t)with * STREAM_PAGE);
+		to = r->body;
+	}
+	if (!rc)
+		rc = reader_bytes(r, to, (size_t)with * STREAM_PAGE);
+	return rc || !t->pages ? rc : t->pages(r->arg, words, n, to, r->why);
 }
 
 static int tsc(struct image *i, const struct record *rec)
@@ -131,13 +157,13 @@ static int policy(struct image *i, const struct record *rec)
 }
 
 static const struct kind {
-	uint32_t least, most;		/* bytes */
+	uint32_t least, most;		/* bytes; most 0: it reads its body by itself */
 	uint32_t after;			/* what must have come */
 	bool once;
 	uint8_t version;		/* since */
 	int (*read)(struct image *i, const struct record *rec);
 } kinds[REC_NR] = {
-	[REC_PAGE_DATA] = { 16, 8 + STREAM_BATCH_MAX * (8 + STREAM_PAGE), BIT(REC_P2M), false, 2, page_data },
+	[REC_PAGE_DATA] = { 16, 0, BIT(REC_P2M), false, 2, page_data },
 	[REC_PV_INFO] = { 8, 8, 0, true, 2, pv_info },
 	[REC_P2M] = { 16, P2M_MAX, BIT(REC_PV_INFO), true, 2, p2m },
 	[REC_VCPU_BASIC] = { 8, VCPU_LIMIT, BIT(REC_P2M), false, 2, vcpu },
@@ -212,7 +238,7 @@ int image_read(struct reader *r)
 			continue;
 		}
 		rc = known(&i, &rec);
-		if (!rc)
+		if (!rc && (kinds[rec.type].most || !kinds[rec.type].read))
 			rc = reader_body(r, &rec, kinds[rec.type].most);
 		if (!rc && kinds[rec.type].read)
 			rc = kinds[rec.type].read(&i, &rec);

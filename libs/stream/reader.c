@@ -42,6 +42,19 @@ int reader_head(struct reader *r, struct record *rec)
 	return 0;
 }
 
+int reader_room(struct reader *r, size_t n)
+{
+	if (n <= r->room)
+		return 0;
+	free(r->body);
+	r->room = 0;
+	r->body = malloc(n);
+	if (!r->body)
+		return why_set(r->why, -ENOMEM, "no memory for a part of the stream");
+	r->room = n;
+	return 0;
+}
+
 int reader_body(struct reader *r, const struct record *rec, size_t limit)
 {
 	uint8_t padding[8];
@@ -49,15 +62,9 @@ int reader_body(struct reader *r, const struct record *rec, size_t limit)
 
 	if (rec->size > limit)
 		return reader_refuse(r, "a record of type %#x has %u bytes, and may have %zu", rec->type, rec->size, limit);
-	if (rec->size > r->room) {
-		free(r->body);
-		r->room = 0;
-		r->body = malloc(rec->size);
-		if (!r->body)
-			return why_set(r->why, -ENOMEM, "no memory for a part of the stream");
-		r->room = rec->size;
-	}
-	rc = reader_bytes(r, r->body, rec->size);
+	rc = reader_room(r, rec->size);
+	if (!rc)
+		rc = reader_bytes(r, r->body, rec->size);
 	return rc ? rc : reader_bytes(r, padding, -(size_t)rec->size & 7);
 }
 
@@ -146,12 +153,9 @@ static int read_file(struct reader *r)
 	if (h.size > STREAM_CONFIG_MAX)
 		return reader_refuse(r, "its configuration has %u bytes", h.size);
 	/* No padding here: read as bytes. */
-	free(r->body);
-	r->body = malloc(h.size + 8);
-	r->room = r->body ? h.size + 8 : 0;
-	if (!r->body)
-		return why_set(r->why, -ENOMEM, "no memory for the configuration");
-	rc = reader_bytes(r, r->body, h.size);
+	rc = reader_room(r, h.size + 8);
+	if (!rc)
+		rc = reader_bytes(r, r->body, h.size);
 	if (!rc)
 		rc = take_config(r, h.size);
 	return rc ? rc : read_stream(r);

@@ -22,6 +22,8 @@ int reader_bytes(struct reader *r, void *to, size_t n);
 /* A record's head, and its body of up to `limit` bytes, padding left out, in r->body. */
 int reader_head(struct reader *r, struct record *rec);
 int reader_body(struct reader *r, const struct record *rec, size_t limit);
+/* Makes r->body hold n bytes; what it had is lost. */
+int reader_room(struct reader *r, size_t n);
 int reader_refuse(struct reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* libxc's image, from its header to its END. */

@@ -31,6 +31,8 @@ struct restore {
 	struct saved_vcpu *vcpus;
 	xen_pfn_t batch[BATCH];
 	uint64_t pfns[BATCH];
+	uint8_t *coming;		/* pages that are being read: mapped */
+	unsigned nr_coming;
 };
 
 static int keep(struct blob *b, const void *data, size_t size, struct why *why)
@@ -127,11 +129,11 @@ static int release(struct restore *r, uint64_t pfn, struct why *why)
 	return rc ? why_set(why, rc, "a frame cannot be given back: %s", strerror(-rc)) : 0;
 }
 
-static int on_pages(void *arg, const uint64_t *words, unsigned n, const uint8_t *data, struct why *why)
+/* The pages are read straight into the guest's frames. */
+static int on_place(void *arg, const uint64_t *words, unsigned n, unsigned with, uint8_t **to, struct why *why)
 {
 	struct restore *r = arg;
-	unsigned with = 0;
-	uint8_t *to;
+	unsigned at = 0;
 	int rc = populate(r, words, n, why);
 
 	for (unsigned i = 0; i < n && !rc; i++) {
@@ -144,17 +146,29 @@ static int on_pages(void *arg, const uint64_t *words, unsigned n, const uint8_t 
 	for (unsigned i = 0; i < n && !rc; i++) {
 		if (!stream_frame_has_data(words[i]))
 			continue;
-		r->batch[with] = r->mfn[STREAM_FRAME_PFN(words[i])];
-		if (r->batch[with++] == NONE)
+		r->batch[at] = r->mfn[STREAM_FRAME_PFN(words[i])];
+		if (r->batch[at++] == NONE)
 			return why_set(why, -EINVAL, "the stream has a frame twice in a record, once absent");
 	}
 	if (rc || !with)
 		return rc;
-	to = hcall_map(r->h, r->id, with, r->batch);
-	if (!to)
-		return why_set(why, -errno, "the new domain's memory cannot be mapped: %s", strerror(errno));
-	memcpy(to, data, (size_t)with * STREAM_PAGE);
-	hcall_unmap(r->h, to, with);
+	r->coming = *to = hcall_map(r->h, r->id, with, r->batch);
+	r->nr_coming = with;
+	return *to ? 0 : why_set(why, -errno, "the new domain's memory cannot be mapped: %s", strerror(errno));
+}
+
+static void put_down(struct restore *r)
+{
+	if (r->coming)
+		hcall_unmap(r->h, r->coming, r->nr_coming);
+	r->coming = NULL;
+}
+
+static int on_pages(void *arg, const uint64_t *words, unsigned n, const uint8_t *data, struct why *why)
+{
+	struct restore *r = arg;
+
+	put_down(r);
 	if (r->q->progress)
 		r->q->progress(r->q->arg, r->pages);
 	return 0;
@@ -248,36 +262,8 @@ static int mend_tables(struct restore *r, struct why *why)
 	return rc ? rc : mend_batch(r, n, why);
 }
 
-/* One frame of data, mapped to be written; NULL: there is none. */
-static void *map_data(struct restore *r, uint64_t pfn)
-{
-	if (pfn >= r->nr || r->mfn[pfn] == NONE || r->type[pfn] != STREAM_DATA)
-		return NULL;
-	return hcall_map(r->h, r->id, 1, &r->mfn[pfn]);
-}
-
-/* A frame that the guest has no more keeps what the list says of it only if that is the guest's own mark. */
-#define MARK_IDENTITY 1u	/* the topmost two bits: Linux's mark of a frame that is what it is on the machine */
-
-static int mend_list(struct restore *r, struct why *why)
-{
-	uint64_t *list, pfn = 0;
-
-	for (uint64_t k = 0; k < r->nr_lists; k++) {
-		list = map_data(r, r->lists[k]);
-		if (!list)
-			return why_set(why, -EINVAL, "the guest's list of frames is in frame %#llx, which is not data",
-				       (unsigned long long)r->lists[k]);
-		for (unsigned i = 0; i < 512 && pfn < r->nr; i++, pfn++)
-			if (r->mfn[pfn] != NONE || list[i] >> 62 != MARK_IDENTITY)
-				list[i] = r->mfn[pfn];
-		hcall_unmap(r->h, list, 1);
-	}
-	return 0;
-}
-
-/* The frame of a ring that start_info names by the guest's number. */
-static int ring(struct restore *r, uint64_t pfn, const char *what, xen_pfn_t *mfn, struct why *why)
+/* Where a frame of the guest's is that must hold data. */
+static int frame_of_data(struct restore *r, uint64_t pfn, const char *what, xen_pfn_t *mfn, struct why *why)
 {
 	if (pfn >= r->nr || r->mfn[pfn] == NONE || r->type[pfn] != STREAM_DATA)
 		return why_set(why, -EINVAL, "the guest's %s is in frame %#llx, which is not data", what, (unsigned long long)pfn);
@@ -285,17 +271,44 @@ static int ring(struct restore *r, uint64_t pfn, const char *what, xen_pfn_t *mf
 	return 0;
 }
 
+/* A frame that the guest has no more keeps what the list says of it only if that is the guest's own mark. */
+#define MARK_IDENTITY 1u	/* the topmost two bits: Linux's mark of a frame that is what it is on the machine */
+
+static int mend_list(struct restore *r, struct why *why)
+{
+	xen_pfn_t *frames = malloc(r->nr_lists * sizeof(*frames));
+	uint64_t *list = NULL;
+	int rc = frames ? 0 : why_set(why, -ENOMEM, "no memory");
+
+	for (uint64_t k = 0; k < r->nr_lists && !rc; k++)
+		rc = frame_of_data(r, r->lists[k], "list of frames", &frames[k], why);
+	if (!rc) {
+		list = hcall_map(r->h, r->id, r->nr_lists, frames);
+		rc = list ? 0 : why_set(why, -errno, "the guest's list of frames cannot be mapped: %s", strerror(errno));
+	}
+	for (uint64_t pfn = 0; pfn < r->nr && !rc; pfn++)
+		if (r->mfn[pfn] != NONE || list[pfn] >> 62 != MARK_IDENTITY)
+			list[pfn] = r->mfn[pfn];
+	if (list)
+		hcall_unmap(r->h, list, r->nr_lists);
+	free(frames);
+	return rc;
+}
+
 static int mend_start_info(struct restore *r, uint64_t pfn, struct why *why)
 {
-	start_info_t *s = map_data(r, pfn);
-	int rc;
+	start_info_t *s;
+	xen_pfn_t frame;
+	int rc = frame_of_data(r, pfn, "start_info", &frame, why);
 
+	if (rc)
+		return rc;
+	s = hcall_map(r->h, r->id, 1, &frame);
 	if (!s)
-		return why_set(why, -EINVAL, "the guest's start_info is in frame %#llx, which is not data",
-			       (unsigned long long)pfn);
-	rc = ring(r, s->store_mfn, "store ring", &r->result->store_frame, why);
+		return why_set(why, -errno, "the guest's start_info cannot be mapped: %s", strerror(errno));
+	rc = frame_of_data(r, s->store_mfn, "store ring", &r->result->store_frame, why);
 	if (!rc)
-		rc = ring(r, s->console.domU.mfn, "console ring", &r->result->console_frame, why);
+		rc = frame_of_data(r, s->console.domU.mfn, "console ring", &r->result->console_frame, why);
 	if (!rc) {
 		strcpy(s->magic, "xen-3.0-x86_64");
 		s->nr_pages = r->pages;
@@ -465,6 +478,7 @@ static int finish(struct restore *r, struct why *why)
 
 static void close_all(struct restore *r)
 {
+	put_down(r);
 	for (unsigned v = 0; r->vcpus && v < r->nr_vcpus; v++)
 		for (unsigned k = 0; k < STREAM_VCPU_KINDS; k++)
 			free(r->vcpus[v].kinds[k].data);
@@ -479,7 +493,8 @@ static void close_all(struct restore *r)
 int restore_guest(struct hcall *h, struct restore_request *q, struct restore_result *result, struct why *why)
 {
 	static const struct stream_taker taker = {
-		.config = on_config, .image = on_image, .p2m = on_p2m, .pages = on_pages, .tsc = on_tsc,
+		.config = on_config, .image = on_image, .p2m = on_p2m, .place = on_place, .pages = on_pages,
+		.tsc = on_tsc,
 		.shared_info = on_shared_info, .vcpu = on_vcpu, .policy = on_policy,
 	};
 	struct restore *r = calloc(1, sizeof(*r));

@@ -39,7 +39,12 @@ struct stream_taker {
 	int (*image)(void *arg, unsigned version, unsigned xen_major, unsigned xen_minor, struct why *why);
 	/* Frames [0, last_pfn] there are at most; the n frames in which the guest keeps its list of them. */
 	int (*p2m)(void *arg, uint64_t last_pfn, const uint64_t *pfns, unsigned n, struct why *why);
-	/* Words of type and number; data: the pages of those that have some, one after the other. A frame may come again. */
+	/* Where the coming pages' contents are read to, `with` of them in a row; no place(): to the reader's memory. */
+	int (*place)(void *arg, const uint64_t *words, unsigned n, unsigned with, uint8_t **to, struct why *why);
+	/*
+	 * Words of type and number; data: the pages of those that have contents, one after the other, where place() said. A frame
+	 * may come again.
+	 */
 	int (*pages)(void *arg, const uint64_t *words, unsigned n, const uint8_t *data, struct why *why);
 	int (*tsc)(void *arg, const struct stream_tsc *tsc, struct why *why);
 	int (*shared_info)(void *arg, const uint8_t *page, struct why *why);
