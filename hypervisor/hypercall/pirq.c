@@ -135,7 +135,7 @@ static int find_free(const struct domain *d, bool msi, unsigned count)
 	return -ENOSPC;
 }
 
-/* Says what pirq p is: lock not held. -EEXIST: it, or the irq, is mapped otherwise. */
+/* Says what pirq p is: lock not held. -EEXIST: it, or the irq, is mapped otherwise. -EINVAL: its domain is being destroyed. */
 static int pirq_set_irq(struct pirq *p, int irq, bool msi, unsigned count)
 {
 	struct pirq_domain *pd = p->domain->pirqs;
@@ -143,7 +143,9 @@ static int pirq_set_irq(struct pirq *p, int irq, bool msi, unsigned count)
 	struct pirq *other = pirq_of_irq(p->domain, irq);
 	int err = 0;
 
-	if ((p->irq && p->irq != irq) || (other && other != p)) {
+	if (p->domain->state >= DOM_DYING) {
+		err = -EINVAL;
+	} else if ((p->irq && p->irq != irq) || (other && other != p)) {
 		err = -EEXIST;
 	} else {
 		p->irq = irq;
@@ -533,6 +535,9 @@ void pirq_domain_dying(struct domain *d)
 
 	if (!pd)
 		return;
+	/* DYING is set: after this nobody maps one more. */
+	flags = spin_lock_irqsave(&pd->lock);
+	spin_unlock_irqrestore(&pd->lock, flags);
 	for (unsigned i = 0; pd->pirq && i < pd->nr; i++)
 		if (pd->pirq[i] && pd->pirq[i]->irq)
 			unmap_one(pd->pirq[i]);

@@ -66,19 +66,6 @@ static struct frame *take_whole(unsigned node, unsigned top, unsigned order, boo
 	return f;
 }
 
-/* Guests whose mappings are gone may still have the frames in some CPU's TLB: see tlb_clock. */
-static void flush_since(uint32_t stamp)
-{
-	cpumask_t mask = cpu_online_map;
-
-	if (!stamp)
-		return;
-	tlb_owe_stamp(&tlb_owed_by_all, stamp);
-	tlb_filter(&mask, stamp);
-	if (!cpumask_empty(&mask))
-		flush_tlb_mask(&mask, 0);	/* guests' entries are never global */
-}
-
 struct frame *frames_alloc(unsigned order, unsigned flags)
 {
 	unsigned node = flags & 0xff, top, nr = mem_nr_nodes();

@@ -166,14 +166,14 @@ struct frame *buddy_take_dirty(unsigned node, unsigned top, unsigned max_order, 
 	return f;
 }
 
-void buddy_put_clean(struct frame *f, unsigned order, uint32_t stamp)
+void buddy_put_clean(struct frame *f, unsigned order)
 {
 	struct node *n = nodes[mfn_to_node(frame_mfn(f))];
 
 	spin_lock(&n->lock);
 	n->scrubbing--;
 	n->dirty -= 1ull << order;
-	add_block(n, frame_mfn(f).n, order, false, stamp);
+	add_block(n, frame_mfn(f).n, order, false, 0);
 	spin_unlock(&n->lock);
 }
 

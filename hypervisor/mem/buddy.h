@@ -23,11 +23,11 @@ void buddy_init(void *(*early_zalloc)(size_t size));
 void buddy_add_range(uint64_t start, uint64_t end);
 /* As frames_alloc from one node, without opening sections and without zeroing. */
 struct frame *buddy_take(unsigned node, unsigned zone, unsigned order, bool want_clean, bool *dirty, uint32_t *stamp);
-/* One dirty block of at most max_order, of zone top or below, off the lists, and back, clean. NULL: none there. */
+/* One dirty block of at most max_order, of zone top or below, off the lists, and back, clean and in no TLB. NULL: none there. */
 struct frame *buddy_take_dirty(unsigned node, unsigned top, unsigned max_order, unsigned *order, uint32_t *stamp);
 /* Have zone top and those below clean blocks beside dirty ones, which might merge if all were clean? */
 bool buddy_mixed(unsigned node, unsigned top);
-void buddy_put_clean(struct frame *f, unsigned order, uint32_t stamp);
+void buddy_put_clean(struct frame *f, unsigned order);
 uint64_t buddy_free_count(unsigned node);
 uint64_t buddy_dirty_count(unsigned node);
 bool buddy_scrub_running(unsigned node);

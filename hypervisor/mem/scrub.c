@@ -7,6 +7,18 @@
 
 #define BATCH_ORDER 4	/* 64 KiB: some 10 us, 50 under emulation; an interrupt's work waits no longer */
 
+void flush_since(uint32_t stamp)
+{
+	cpumask_t mask = cpu_online_map;
+
+	if (!stamp)
+		return;
+	tlb_owe_stamp(&tlb_owed_by_all, stamp);
+	tlb_filter(&mask, stamp);
+	if (!cpumask_empty(&mask))
+		flush_tlb_mask(&mask, 0);	/* guests' entries are never global */
+}
+
 void scrub_frames(struct frame *f, unsigned order)
 {
 	memset(frame_va(f), 0, PAGE_SIZE << order);
@@ -20,8 +32,9 @@ bool scrub_zones(unsigned node, unsigned top)
 
 	if (!f)
 		return false;
+	flush_since(stamp);	/* else its last owner could write to it when it is clean */
 	scrub_frames(f, order);
-	buddy_put_clean(f, order, stamp);
+	buddy_put_clean(f, order);
 	return true;
 }
 

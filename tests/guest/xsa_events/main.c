@@ -329,6 +329,52 @@ CASE(xsa_338, "ports above the two-level limit, after the way back from FIFO: us
 	EXPECT_RC(port_close(p), 0);
 }
 
+static u32 *array_page, *second_control;
+static volatile u64 expanded;
+
+static void expand_always(void *arg)
+{
+	struct evtchn_expand_array e = { .array_gfn = mfn_of(array_page) };
+
+	while (!stop) {
+		expanded += !evtchn_op(EVTCHNOP_expand_array, &e);
+		fifo_control(1, second_control, 0);
+		send(port);
+		rounds++;
+	}
+}
+
+CASE(xsa_505, "FIFO: the array is expanded and control blocks are given by one vCPU while another resets all, again and again")
+{
+	u64 end;
+
+	SKIP_IF(vcpu_total() < 2, "one vCPU");
+	SKIP_IF(host_is_xen(), "a Xen without that correction stops");
+	control = page_alloc();
+	second_control = page_alloc();
+	array_page = page_alloc();
+	memset(array_page, 0xff, PAGE_SIZE);
+	stop = rounds = expanded = 0;
+	REQUIRE_RC(vcpu_start(1, expand_always, NULL), 0);
+	for (end = time_ns() + 600 * MS; run_on(end, expanded > 50) && !case_bad(); ) {
+		struct evtchn_reset r = { .dom = DOMID_SELF };
+		long rc;
+
+		fifo_control(0, control, 0);
+		port = ipi(1);
+		send(port);
+		do {
+			rc = evtchn_op(EVTCHNOP_reset, &r);
+		} while (rc == -XEN_EAGAIN);
+		EXPECT_RC(rc, 0);
+	}
+	EXPECT(second_down());
+	EXPECT(expanded > 50);
+	fifo_end();
+	page_free(second_control);
+	page_free(array_page);
+}
+
 /* ---- interrupts --------------------------------------------------------------------------------------------------- */
 
 static long physdev(unsigned op, void *arg)

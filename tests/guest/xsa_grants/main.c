@@ -338,3 +338,54 @@ CASE(xsa_318, "a thousand copies in one call, preempted or not: all done, and th
 	page_free(a);
 	page_free(b);
 }
+
+static int copy_8(bool from_ref, grant_ref_t ref, void *other)
+{
+	struct gnttab_copy c = { .flags = from_ref ? GNTCOPY_source_gref : GNTCOPY_dest_gref, .len = 8, .status = 99 };
+	struct gnttab_copy_ptr *granted = from_ref ? (void *)&c.source : (void *)&c.dest, *mine = from_ref ? (void *)&c.dest : (void *)&c.source;
+
+	granted->u.ref = ref;
+	granted->domid = self;
+	mine->u.gmfn = mfn_of(other);
+	mine->domid = DOMID_SELF;
+	return grant_op(GNTTABOP_copy, &c, 1) ? 98 : c.status;
+}
+
+/* While the grant is in use the entry names another frame, which the granter might not even own: what was checked must be used. */
+CASE(xsa_500, "copies by a grant that is mapped, whose entry names another frame by now: the mapped frame's contents, or an error")
+{
+	u64 *a = page_alloc(), *b = page_alloc(), *l4 = (u64 *)start_info->pt_base, was = l4[0];
+	u64 other[] = { mfn_of(b), mfn_of(l4), PTE_MFN(pte_read(v1, 1)), 0, 0xfee00, 0xffffffff };
+	struct gnttab_map_grant_ref m;
+
+	NEED(grants_up());
+	a[0] = 0x1111;
+	grant_v1(70, a, GTF_readonly);
+	REQUIRE_RC(map_ref(&m, (u64)window(10), GNTMAP_host_map | GNTMAP_readonly, 70), GNTST_okay);
+	for (unsigned i = 0; i < ARRAY_SIZE(other); i++) {
+		v1[70].frame = other[i];
+		b[0] = 0x2222;
+		EXPECT_RC(copy_8(true, 70, b), GNTST_okay);
+		EXPECT_HEX(b[0], 0x1111);
+		EXPECT(copy_8(false, 70, b) < 0);
+		EXPECT_HEX(a[0], 0x1111);
+		EXPECT_HEX(l4[0], was);
+	}
+	/* Writable by now: but then the frame that is mapped. */
+	v1[70].flags &= ~GTF_readonly;
+	for (unsigned i = 0; i < ARRAY_SIZE(other); i++) {
+		v1[70].frame = other[i];
+		b[0] = 0x3333 + i;
+		a[0] = 0x1111;
+		if (copy_8(false, 70, b) == GNTST_okay)
+			EXPECT_HEX(a[0], 0x3333 + i);
+		else
+			EXPECT_HEX(a[0], 0x1111);
+		EXPECT_HEX(b[0], 0x3333 + i);
+		EXPECT_HEX(l4[0], was);
+	}
+	EXPECT_RC(unmap_handle(m.handle, (u64)window(10)), GNTST_okay);
+	EXPECT(page_idle(b));
+	page_free(b);
+	expect_idle(70, a);
+}

@@ -247,3 +247,70 @@ CASE(xsa_379, "back to version 1 with a status frame mapped is refused; unmapped
 	EXPECT_RC(grant_op(GNTTABOP_get_status_frames, &f, 1), 0);
 	EXPECT(f.status < 0);
 }
+
+static volatile u64 switched;
+
+static void switch_versions(void *arg)
+{
+	struct gnttab_set_version s = { .version = 1 };
+
+	while (!stop) {
+		s.version = 3 - s.version;
+		switched += !grant_op(GNTTABOP_set_version, &s, 1);
+	}
+}
+
+/* Entry n of version 1 and n / 2 of version 2 at once. */
+static void grant_both(grant_ref_t n, const void *page)
+{
+	v1[n].domid = self;
+	v1[n].frame = mfn_of(page);
+	((union grant_entry_v2 *)v1)[n / 2].full_page.frame = mfn_of(page);
+	barrier();
+	v1[n].flags = GTF_permit_access;
+}
+
+static void use_grant(grant_ref_t ref, u64 *to, unsigned *ok)
+{
+	struct gnttab_map_grant_ref m;
+	struct gnttab_swap_grant_ref s = { .ref_a = ref, .ref_b = ref / 2 };
+
+	if (map_ref(&m, (u64)window(14), GNTMAP_host_map | (*ok & 1 ? GNTMAP_readonly : 0), ref) == GNTST_okay) {
+		EXPECT_RC(unmap_parts(m.handle, (u64)window(14), 0), GNTST_okay);
+		(*ok)++;
+	}
+	copy_from_ref(ref, to);
+	grant_op(GNTTABOP_swap_grant_ref, &s, 1);
+}
+
+CASE(xsa_501, "one vCPU switches the version all the time while another maps, copies, swaps entries that only one version has, "
+	"asks for frames: an answer of either version, and the counts come out even")
+{
+	u64 *a = page_alloc(), *b = page_alloc(), frame[2], end;
+	unsigned ok_1 = 0, ok_2 = 0;
+
+	SKIP_IF(vcpu_total() < 2, "one vCPU");
+	SKIP_IF(host_is_xen(), "a Xen without that correction may use what is gone");
+	NEED(grants_up());
+	stop = switched = 0;
+	REQUIRE_RC(vcpu_start(1, switch_versions, NULL), 0);
+	for (end = time_ns() + 700 * MS; run_on(end, ok_1 > 5 && ok_2 > 5 && switched > 20) && !case_bad(); ) {
+		struct gnttab_get_status_frames f = { .nr_frames = 1, .dom = DOMID_SELF };
+		struct gnttab_cache_flush c = { .op = GNTTAB_CACHE_CLEAN, .length = 64 };
+
+		grant_both(400, a);
+		use_grant(400, b, &ok_1);
+		use_grant(200, b, &ok_2);
+		set_xen_guest_handle(f.frame_list, frame);
+		EXPECT_RC(grant_op(GNTTABOP_get_status_frames, &f, 1), 0);
+		c.a.dev_bus_addr = mfn_of(a) << PAGE_SHIFT;
+		grant_op(GNTTABOP_cache_flush, &c, 1);
+	}
+	EXPECT(second_down());
+	EXPECT(ok_1 > 5 && ok_2 > 5 && switched > 20);
+	EXPECT_RC(grant_op(GNTTABOP_set_version, &(struct gnttab_set_version){ .version = 2 }, 1), 0);
+	EXPECT_RC(grant_op(GNTTABOP_set_version, &(struct gnttab_set_version){ .version = 1 }, 1), 0);
+	EXPECT(page_idle(a) && page_idle(b));
+	page_free(a);
+	page_free(b);
+}
