@@ -342,7 +342,8 @@ CASE(xsa_318, "a thousand copies in one call, preempted or not: all done, and th
 static int copy_8(bool from_ref, grant_ref_t ref, void *other)
 {
 	struct gnttab_copy c = { .flags = from_ref ? GNTCOPY_source_gref : GNTCOPY_dest_gref, .len = 8, .status = 99 };
-	struct gnttab_copy_ptr *granted = from_ref ? (void *)&c.source : (void *)&c.dest, *mine = from_ref ? (void *)&c.dest : (void *)&c.source;
+	struct gnttab_copy_ptr *granted = from_ref ? (void *)&c.source : (void *)&c.dest;
+	struct gnttab_copy_ptr *mine = from_ref ? (void *)&c.dest : (void *)&c.source;
 
 	granted->u.ref = ref;
 	granted->domid = self;
