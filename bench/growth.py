@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""growth.py [memory|domains...]: how costs grow, in instructions, on both hypervisors; a plot (SVG) for each in build/bench.
+"""growth.py [cpus|memory|domains...]: how costs grow, in instructions, on both hypervisors; a plot (SVG) for each in build/bench.
 
-What is plotted are counts of the hypervisor's instructions; where something waits, what it waits for is in them.
+What is plotted are counts of the hypervisor's instructions; where something waits, what it waits for is in them. Virtual time goes by
+instructions (icount), so that it is of no matter how fast the machine emulates them.
 """
 import argparse
 import json
@@ -20,8 +21,10 @@ import run          # noqa: E402
 import suites       # noqa: E402
 import table        # noqa: E402
 
-MEMORY = (1, 64)     # GiB
+MEMORY = (1, 64, 1024)     # GiB
+MEMORY_MAX = {"xen": 64, "anel": 1024}      # Xen writes to all of its memory, and the machine has to have what is written to
 DOMAINS = (1, 10, 100, 500)
+CPUS = (1, 8, 64, 255)
 COLOURS = {"xen": "#b04030", "anel": "#2060a0"}
 NAMES = {"xen": "Debian's Xen", "anel": "Anel"}
 
@@ -31,10 +34,10 @@ def boot(side, name, **options):
     if os.path.exists(counts):
         os.unlink(counts)
     extra = ["-drive", "file=%s/anel-bench.tar,if=virtio,format=raw,readonly=on" % run.OUT,
-             "-plugin", "file=%s/count.so,out=%s" % (run.OUT, counts)] + options.pop("extra", [])
+             "-plugin", "file=%s/count.so,out=%s" % (run.OUT, counts), "-icount", "shift=0"] + options.pop("extra", [])
     options.setdefault("cpu", machine.PEER_CPU)
     return machine.Machine("growth-%s-%s" % (side, name), kernel=run.KERNELS[side], kernel_args="quiet", extra=extra,
-                           boot_timeout=600, **options), counts
+                           boot_timeout=options.pop("patience", 600), **options), counts
 
 
 def boot_count(counts, timeout=400):
@@ -56,13 +59,15 @@ def per_operation(host, counts, side, command, rows):
     samples = table.Samples()
     r = suites.Run(side, host, samples, counts)
     r.sections()
-    output = host.run("ANEL_BENCH_SHORT=1 %s %s" % (suites.BENCH, command), 400)
+    output = host.run("ANEL_BENCH_SHORT=1 %s %s" % (suites.BENCH, command), 900)
     lines, sections = [json.loads(x) for x in output.splitlines() if x.startswith("{")], r.sections()
     found = {}
     for line in lines:
         for section, c in sections:
             if section == line["section"]:
                 found[line["row"]] = c["hypervisor"] / line["n"]
+    if not all(row in found for row in rows):
+        raise machine.Failed("%s: not counted, of %s: %s" % (command, ", ".join(rows), output))
     return {row: found[row] for row in rows}
 
 
@@ -76,6 +81,26 @@ def grow_memory(side, n):
                         extra=["-object", "memory-backend-ram,id=ram,size=%s,reserve=off" % size, "-machine", "memory-backend=ram"])
     try:
         return {"boot, by GiB of memory": boot_count(counts)}
+    finally:
+        host.close()
+
+
+def grow_cpus(side, n):
+    """dom0 has two vCPUs (one, if there is but one CPU), so that it is the hypervisor that grows."""
+    host, counts = boot(side, "cpus%d" % n, smp=n, mem="4G", append="dom0_max_vcpus=%d" % min(n, 2),
+                        extra=["-machine", "q35"], patience=1500)
+    try:
+        results = {"boot, by CPUs": boot_count(counts)}
+        unpack(host)
+        results["making a domain, by CPUs"] = per_operation(host, counts, side, "crowd 0 1", ["crowd"])["crowd"]
+        got = per_operation(host, counts, side, "event 1", ["event, one vCPU", "event, two vCPUs"][:min(n, 2)])
+        results["event round trip, by CPUs"] = got["event, one vCPU"]
+        if n > 1:
+            results["wake-up of another vCPU, by CPUs"] = got["event, two vCPUs"]
+        results["wake-up by a timer, by CPUs"] = per_operation(host, counts, side, "timer timer 200", ["timer"])["timer"]
+        got = per_operation(host, counts, side, "process 1", ["fork", "pipe"])
+        results["fork, by CPUs"], results["pipe round trip (context switches), by CPUs"] = got["fork"], got["pipe"]
+        return results
     finally:
         host.close()
 
@@ -98,16 +123,19 @@ def grow_domains(side, steps):
         host.close()
 
 
-def measure(what, results):
+def measure(what, sides, results, path):
     def keep(side, n, values):
         for plot, v in values.items():
             results.setdefault(plot, {}).setdefault(side, {})[str(n)] = v
             print("%s, %s, %d: %.0f" % (plot, side, n, v), flush=True)
+        if path:
+            with open(path, "w") as f:
+                json.dump(results, f, indent=1)
 
-    steps = {"memory": (MEMORY, grow_memory)}
+    steps = {"memory": (MEMORY, grow_memory), "cpus": (CPUS, grow_cpus)}
     for name in what:
         for n in steps[name][0] if name in steps else (None,):
-            for side in table.SIDES:
+            for side in (s for s in sides if name != "memory" or n <= MEMORY_MAX[s]):
                 try:
                     if n is None:
                         for count, values in grow_domains(side, DOMAINS).items():
@@ -162,11 +190,37 @@ def show(results):
             f.write(svg(plot, sides))
 
 
+def mermaid(results):
+    """Plots that a Markdown page can hold: logarithms to the base of 10, for the axis of these is linear."""
+    for plot, sides in results.items():
+        steps = sorted({int(n) for points in sides.values() for n in points})
+        whole = {side: points for side, points in sides.items() if len(points) == len(steps)}
+        if not whole:
+            continue
+        logs = {side: [math.log10(points[str(n)]) for n in steps] for side, points in whole.items()}
+        values = [v for line in logs.values() for v in line]
+        print("```mermaid\nxychart-beta\n    title \"%s (%s)\"\n    x-axis [%s]\n    y-axis \"instructions, log10\" %d --> %d" % (
+            plot, ", ".join(NAMES[side] for side in whole), ", ".join(map(str, steps)), math.floor(min(values)), math.ceil(max(values))))
+        for line in logs.values():
+            print("    line [%s]" % ", ".join("%.2f" % v for v in line))
+        print("```\n")
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, prog="./dev bench growth")
-    p.add_argument("what", nargs="*", choices=["memory", "domains", []])
+    p.add_argument("what", nargs="*", choices=["cpus", "memory", "domains", []])
     p.add_argument("--json", metavar="FILE", help="write the results; what it has of other runs stays")
+    p.add_argument("--side", action="append", choices=table.SIDES, help="only this one")
+    p.add_argument("--show", metavar="FILE", help="only print what was written before")
+    p.add_argument("--mermaid", action="store_true", help="print the plots too, as Markdown can hold them")
     options = p.parse_args()
+    if options.show:
+        with open(options.show) as f:
+            results = json.load(f)
+        show(results)
+        if options.mermaid:
+            mermaid(results)
+        return
     run.compile_all()
     os.environ.setdefault("ANEL_LOGS", os.path.join(run.OUT, "logs"))
     if os.path.isdir("/dev/shm"):
@@ -175,11 +229,10 @@ def main():
     if options.json and os.path.exists(options.json):
         with open(options.json) as f:
             results = json.load(f)
-    measure(options.what or ["memory", "domains"], results)
-    if options.json:
-        with open(options.json, "w") as f:
-            json.dump(results, f, indent=1)
+    measure(options.what or ["cpus", "memory", "domains"], options.side or table.SIDES, results, options.json)
     show(results)
+    if options.mermaid:
+        mermaid(results)
 
 
 if __name__ == "__main__":

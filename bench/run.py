@@ -128,6 +128,7 @@ def arguments():
     p.add_argument("--rounds", type=int, default=3, help="boots of each side for times (3)")
     p.add_argument("--counted", type=int, default=1, help="boots of each side for counts (1)")
     p.add_argument("--quick", action="store_true", help="one boot of each for times, one for counts")
+    p.add_argument("--side", action="append", choices=table.SIDES, help="only this one")
     p.add_argument("--cpus", type=int, default=2)
     p.add_argument("--json", metavar="FILE", help="write all samples")
     p.add_argument("--add", action="store_true", help="keep the samples that FILE has, and add to them")
@@ -153,9 +154,10 @@ def main():
         # What the snapshots of disks write goes to memory: the disk's pace is not what is measured.
         if os.path.isdir("/dev/shm"):
             os.environ["TMPDIR"] = tempfile.tempdir = "/dev/shm"
-        for counted, n in ((True, options.counted), (False, options.rounds)):
+        counts = [name for name in chosen if name not in suites.UNCOUNTED]
+        for counted, n, chosen in ((True, options.counted if counts else 0, counts), (False, options.rounds, chosen)):
             for i in range(n):
-                for side in table.SIDES:
+                for side in options.side or table.SIDES:
                     try:
                         measure(side, i, chosen, samples, counted, options.cpus)
                     except machine.Dead as e:

@@ -49,6 +49,6 @@ void report_times(const char *row, unsigned section, double *values, size_t n, d
 
 typedef int command(int argc, char **argv);
 command cmd_process, cmd_hypercall, cmd_event, cmd_domains, cmd_timer, cmd_disk, cmd_net_serve, cmd_net_to,
-	cmd_net_from, cmd_net_ping, cmd_run, cmd_create, cmd_mark, cmd_crowd, cmd_store;
+	cmd_net_from, cmd_net_ping, cmd_run, cmd_create, cmd_mark, cmd_crowd, cmd_store, cmd_work;
 
 #endif

@@ -16,7 +16,7 @@ static const struct {
 } commands[] = {
 	{ "process", "REPEAT: fork+exec, fork, system call, page fault, signal, pipe, computing", cmd_process },
 	{ "hypercall", "REPEAT: a null hypercall through privcmd, and the ioctl without it", cmd_hypercall },
-	{ "event", "REPEAT: event round trips between two processes, on one vCPU and on two", cmd_event },
+	{ "event", "REPEAT: event round trips between two processes, on one vCPU and, if there are, on two", cmd_event },
 	{ "domains", "free pages; pages and CPU time of each domain", cmd_domains },
 	{ "timer", "ROW COUNT: how late a sleep of 2 ms ends", cmd_timer },
 	{ "disk", "DEVICE REPEAT: 4k at depth 1 and 16, 1M sequential", cmd_disk },
@@ -28,6 +28,7 @@ static const struct {
 	{ "create", "SECTION LOG TEXT COMMAND...: a command, and when TEXT came into the file LOG", cmd_create },
 	{ "store", "SOCKET PID CLIENTS ROW SECONDS: clients of a store's daemon, in a loop", cmd_store },
 	{ "crowd", "HAVE WANT: makes tiny domains until there are WANT", cmd_crowd },
+	{ "work", "START SECONDS: rounds of computing within these seconds of the wall clock", cmd_work },
 	{ "mark", "SECTION: ends a section that has no beginning", cmd_mark },
 	{ "true", "nothing", NULL },
 };
