@@ -8,6 +8,8 @@
 
 #define NONE	UINT64_MAX	/* no machine frame, as the guest's list says it too */
 #define BATCH	STREAM_BATCH_MAX
+#define LARGE_ORDER 9u
+#define LARGE	(1u << LARGE_ORDER)
 #define MAX_LEAVES 2048u
 
 struct blob { void *data; size_t size; };
@@ -94,16 +96,45 @@ static int on_p2m(void *arg, uint64_t last_pfn, const uint64_t *pfns, unsigned n
 	return 0;
 }
 
+static bool is_new(const struct restore *r, uint64_t word)
+{
+	return STREAM_FRAME_TYPE(word) != STREAM_ABSENT && r->mfn[STREAM_FRAME_PFN(word)] == NONE;
+}
+
+/* The 2 MiB that begin with the first word, if all of them are new and the host has such a piece: how many frames it gave. */
+static unsigned populate_large(struct restore *r, const uint64_t *words, unsigned n)
+{
+	uint64_t pfn = STREAM_FRAME_PFN(words[0]);
+	xen_pfn_t frame = pfn;
+
+	if (pfn % LARGE || n < LARGE)
+		return 0;
+	for (unsigned k = 0; k < LARGE; k++)
+		if (STREAM_FRAME_PFN(words[k]) != pfn + k || !is_new(r, words[k]))
+			return 0;
+	if (hcall_populate(r->h, r->id, LARGE_ORDER, 1, &frame) != 1)
+		return 0;
+	for (unsigned k = 0; k < LARGE; k++)
+		r->mfn[pfn + k] = frame + k;
+	r->pages += LARGE;
+	return LARGE;
+}
+
 /* Frames that are new: all at once. */
 static int populate(struct restore *r, const uint64_t *words, unsigned n, struct why *why)
 {
-	unsigned want = 0;
+	unsigned want = 0, large;
 	uint64_t pfn;
 	long got;
 
 	for (unsigned i = 0; i < n; i++) {
+		large = populate_large(r, words + i, n - i);
+		if (large) {
+			i += large - 1;
+			continue;
+		}
 		pfn = STREAM_FRAME_PFN(words[i]);
-		if (STREAM_FRAME_TYPE(words[i]) == STREAM_ABSENT || r->mfn[pfn] != NONE)
+		if (!is_new(r, words[i]))
 			continue;
 		r->mfn[pfn] = 0;	/* it may come twice */
 		r->pfns[want] = r->batch[want] = pfn;
@@ -129,11 +160,31 @@ static int release(struct restore *r, uint64_t pfn, struct why *why)
 	return rc ? why_set(why, rc, "a frame cannot be given back: %s", strerror(-rc)) : 0;
 }
 
-/* The pages are read straight into the guest's frames. */
+/* Maps the frames of the words: those that get contents, then those that are zero. */
+static int map_coming(struct restore *r, const uint64_t *words, unsigned n, unsigned with, struct why *why)
+{
+	unsigned data = 0, zero = with;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t mfn = r->mfn[STREAM_FRAME_PFN(words[i])];
+
+		if (STREAM_FRAME_TYPE(words[i]) != STREAM_ALLOC_ONLY && !stream_frame_has_data(words[i]))
+			continue;
+		r->batch[stream_frame_has_data(words[i]) ? data++ : zero++] = mfn;
+		if (mfn == NONE)
+			return why_set(why, -EINVAL, "the stream has a frame twice in a record, once absent");
+	}
+	if (!zero)
+		return 0;
+	r->coming = hcall_map(r->h, r->id, zero, r->batch);
+	r->nr_coming = zero;
+	return r->coming ? 0 : why_set(why, -errno, "the new domain's memory cannot be mapped: %s", strerror(errno));
+}
+
+/* The pages are read straight into the guest's frames. A new frame is mostly zero, but that is nobody's word. */
 static int on_place(void *arg, const uint64_t *words, unsigned n, unsigned with, uint8_t **to, struct why *why)
 {
 	struct restore *r = arg;
-	unsigned at = 0;
 	int rc = populate(r, words, n, why);
 
 	for (unsigned i = 0; i < n && !rc; i++) {
@@ -143,18 +194,13 @@ static int on_place(void *arg, const uint64_t *words, unsigned n, unsigned with,
 		if (r->type[pfn] == STREAM_ABSENT)
 			rc = release(r, pfn, why);
 	}
-	for (unsigned i = 0; i < n && !rc; i++) {
-		if (!stream_frame_has_data(words[i]))
-			continue;
-		r->batch[at] = r->mfn[STREAM_FRAME_PFN(words[i])];
-		if (r->batch[at++] == NONE)
-			return why_set(why, -EINVAL, "the stream has a frame twice in a record, once absent");
-	}
-	if (rc || !with)
-		return rc;
-	r->coming = *to = hcall_map(r->h, r->id, with, r->batch);
-	r->nr_coming = with;
-	return *to ? 0 : why_set(why, -errno, "the new domain's memory cannot be mapped: %s", strerror(errno));
+	if (!rc)
+		rc = map_coming(r, words, n, with, why);
+	for (unsigned k = with; k < r->nr_coming && !rc; k++)
+		if (!stream_is_zero(r->coming + (size_t)k * STREAM_PAGE, STREAM_PAGE))
+			memset(r->coming + (size_t)k * STREAM_PAGE, 0, STREAM_PAGE);
+	*to = r->coming;
+	return rc;
 }
 
 static void put_down(struct restore *r)
@@ -162,6 +208,7 @@ static void put_down(struct restore *r)
 	if (r->coming)
 		hcall_unmap(r->h, r->coming, r->nr_coming);
 	r->coming = NULL;
+	r->nr_coming = 0;
 }
 
 static int on_pages(void *arg, const uint64_t *words, unsigned n, const uint8_t *data, struct why *why)

@@ -229,6 +229,12 @@ static bool has_data(const struct save *s, const struct batch *b, unsigned i)
 	return b->pfn[i] != DROPPED && b->mfn[i] < s->nr_m2p && b->type[i] < XEN_DOMCTL_PFINFO_BROKEN;
 }
 
+/* A frame of data whose contents need not be written. If it changes later it is sent again. */
+static bool is_zero(const struct save *s, const uint8_t *page)
+{
+	return (s->q->brief || s->w->skip) && stream_is_zero(page, STREAM_PAGE);
+}
+
 /* The words and the contents of what is left of the batch. mapped: pages in the order of those with contents. */
 static int fill(struct save *s, struct batch *b, const uint8_t *mapped, unsigned *words, unsigned *with)
 {
@@ -255,8 +261,12 @@ static int fill(struct save *s, struct batch *b, const uint8_t *mapped, unsigned
 					continue;
 				}
 				page = b->tables[*with];
+			} else if (is_zero(s, page)) {
+				page = s->q->brief ? NULL : stream_zeros;
+				type = s->q->brief ? XEN_DOMCTL_PFINFO_XALLOC : type;
 			}
-			b->data[(*with)++] = page;
+			if (page)
+				b->data[(*with)++] = page;
 			set_bit(s->sent, b->pfn[i]);
 		} else {
 			clear_bit(s->sent, b->pfn[i]);

@@ -14,6 +14,8 @@
 
 struct save_request {
 	bool live;
+	/* For our own restore_guest(): frames of zeros are said to be only allocated. Else the writer may skip them. */
+	bool brief;
 	unsigned xen_major, xen_minor;
 	void *arg;
 	/* Returns when the guest has suspended itself. */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include "why/why.h"
 
 #define STREAM_PAGE	   4096u
@@ -17,7 +18,7 @@
 #define STREAM_VCPUS_MAX   512u
 #define STREAM_CONFIG_MAX  (1u << 20)
 
-/* Types of frames (xen/domctl.h: XEN_DOMCTL_PFINFO_*, shifted down by 28) */
+/* Types of frames (xen/domctl.h: XEN_DOMCTL_PFINFO_*, shifted down by 28); those that are only allocated are zero here. */
 enum stream_frame {
 	STREAM_DATA, STREAM_L1, STREAM_L2, STREAM_L3, STREAM_L4, STREAM_PINNED = 8,
 	STREAM_BROKEN = 13, STREAM_ALLOC_ONLY, STREAM_ABSENT,
@@ -25,6 +26,8 @@ enum stream_frame {
 #define STREAM_FRAME_TYPE(word) ((unsigned)((word) >> 60))
 #define STREAM_FRAME_PFN(word)	((word) & ((1ull << 52) - 1))
 static inline bool stream_frame_has_data(uint64_t word) { return STREAM_FRAME_TYPE(word) < STREAM_BROKEN; }
+
+static inline bool stream_is_zero(const uint8_t *p, size_t n) { return !n || (!*p && !memcmp(p, p + 1, n - 1)); }
 
 enum stream_vcpu { STREAM_VCPU_BASIC, STREAM_VCPU_EXTENDED, STREAM_VCPU_XSAVE, STREAM_VCPU_MSRS, STREAM_VCPU_KINDS };
 

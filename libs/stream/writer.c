@@ -10,7 +10,9 @@ enum {
 enum { XL_END = 0, XL_LIBXC_CONTEXT = 1 };
 #define AT_ONCE 512	/* pieces of a system call */
 
-static const uint8_t zeros[8];
+#define HOLE_MIN 4u	/* pages that are worth a hole: they lie askew in a file */
+
+const uint8_t stream_zeros[STREAM_PAGE];
 
 static int put(struct stream_writer *w, struct iovec *v, int n)
 {
@@ -29,7 +31,7 @@ static int record(struct stream_writer *w, uint32_t type, const void *a, size_t 
 {
 	uint32_t head[2] = { type, na + nb };
 	struct iovec v[4] = {
-		{ head, sizeof(head) }, { (void *)a, na }, { (void *)b, nb }, { (void *)zeros, -(na + nb) & 7 },
+		{ head, sizeof(head) }, { (void *)a, na }, { (void *)b, nb }, { (void *)stream_zeros, -(na + nb) & 7 },
 	};
 	return put(w, v, 4);
 }
@@ -72,11 +74,31 @@ int stream_put_p2m(struct stream_writer *w, uint64_t last_pfn, const uint64_t *p
 	return rc ? rc : record(w, REC_P2M, range, sizeof(range), pfns, (last_pfn / 512 + 1) * sizeof(*pfns));
 }
 
+/* How many zero pages there are that may be skipped. */
+static unsigned hole(const struct stream_writer *w, const void *const *data, unsigned n)
+{
+	unsigned k = 0;
+
+	while (w->skip && k < n && data[k] == stream_zeros)
+		k++;
+	return k < HOLE_MIN ? 0 : k;
+}
+
+static int skip(struct stream_writer *w, struct iovec *before, int pieces, uint64_t n)
+{
+	int rc = pieces ? put(w, before, pieces) : 0;
+
+	if (!rc)
+		rc = w->skip(w->to, n);
+	w->written += rc ? 0 : n;
+	return rc;
+}
+
 int stream_put_pages(struct stream_writer *w, const uint64_t *words, unsigned n, const void *const *data)
 {
 	struct iovec v[AT_ONCE];
 	uint32_t head[4] = { REC_PAGE_DATA, 0, n, 0 };
-	unsigned with = 0;
+	unsigned with = 0, zeros;
 	int pieces = 2, rc;
 
 	for (unsigned i = 0; i < n; i++)
@@ -85,6 +107,15 @@ int stream_put_pages(struct stream_writer *w, const uint64_t *words, unsigned n,
 	v[0] = (struct iovec){ head, sizeof(head) };
 	v[1] = (struct iovec){ (void *)words, n * sizeof(*words) };
 	for (unsigned i = 0; i < with; i++) {
+		zeros = hole(w, data + i, with - i);
+		if (zeros) {
+			rc = skip(w, v, pieces, zeros * (uint64_t)STREAM_PAGE);
+			if (rc)
+				return rc;
+			pieces = 0;
+			i += zeros - 1;
+			continue;
+		}
 		/* Pages that lie side by side go as one piece. */
 		if (pieces > 2 && (char *)v[pieces - 1].iov_base + v[pieces - 1].iov_len == data[i]) {
 			v[pieces - 1].iov_len += STREAM_PAGE;

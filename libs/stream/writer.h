@@ -13,9 +13,12 @@
 
 struct stream_writer {
 	int (*write)(void *to, struct iovec *v, int n);	/* all of it, or a negative errno; may change v */
+	int (*skip)(void *to, uint64_t n);	/* may be NULL: instead of n zeros, which are there already */
 	void *to;
 	uint64_t written;
 };
+/* A page of zeros: what may be skipped is known by this address. */
+extern const uint8_t stream_zeros[STREAM_PAGE];
 
 /* The head of xl's file. config: JSON, with its final zero counted. */
 int stream_put_file(struct stream_writer *w, const char *config, size_t size);

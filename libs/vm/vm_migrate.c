@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GREETING "anel migrate 1"
+#define GREETING "anel migrate 2"
 #define COMING	 "--incoming"
 #define GOING	 "--moved"
 #define PATIENCE 90	/* seconds for a receiver to end whose link is lost */
@@ -94,7 +94,7 @@ static int hand_over(struct vm_host *host, domid_t id, const struct vm_migrate *
 	if (!rc)
 		rc = write_line(m->out, line, why);
 	if (!rc) {
-		rc = vm_send(host, id, m->live, m->progress, m->out, why);
+		rc = vm_send(host, id, VM_SEND_BRIEF | (m->live ? VM_SEND_LIVE : 0), m->progress, m->out, why);
 		/* Who closes the link says why. */
 		if (rc == -EPIPE && expect(m->in, "", &other) == -EREMOTEIO)
 			*why = other;

@@ -2,8 +2,8 @@
 /*
  * A guest to another host, or to this one again. The two sides talk in lines, and the guest's stream stands among them:
  *
- *   receiver: anel migrate 1
- *   sender:   take TOKEN            and then the stream, in xl's file
+ *   receiver: anel migrate 2
+ *   sender:   take TOKEN            and then the stream, in xl's file, pages of zeros without contents
  *   receiver: have                  all of it; its domain is complete and paused, under another name
  *   sender:   go                    the guest is the receiver's
  *   receiver: done                  it runs; the sender destroys its own

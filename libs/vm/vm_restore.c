@@ -11,6 +11,8 @@
 #include "vm/vm_room.h"
 #include "vm/vm_save.h"
 
+#define WORTH_LOOKING 65536u	/* bytes in which holes of a file are looked for */
+
 struct receiving {
 	struct vm_host *host;
 	struct vm_receive *r;
@@ -18,13 +20,48 @@ struct receiving {
 	struct build_result rings;
 };
 
+/* How much of the next n bytes is a hole of the file; or, negated, how much is none. 0: it cannot be told. */
+static ssize_t hole(int fd, size_t n)
+{
+	off_t at = lseek(fd, 0, SEEK_CUR), data = lseek(fd, at, SEEK_DATA), end;
+
+	if (at < 0 || data < at)
+		return 0;
+	if (data > at) {
+		n = (size_t)(data - at) < n ? (size_t)(data - at) : n;
+		return lseek(fd, at + n, SEEK_SET) < 0 ? 0 : (ssize_t)n;
+	}
+	end = lseek(fd, at, SEEK_HOLE);
+	if (end <= at || lseek(fd, at, SEEK_SET) != at)
+		return 0;
+	return -(ssize_t)((size_t)(end - at) < n ? (size_t)(end - at) : n);
+}
+
+/* Of n bytes; memory that is new is mostly zero, and reading is cheaper than writing. */
+static void make_zero(uint8_t *to, size_t n)
+{
+	size_t now;
+
+	for (; n; n -= now, to += now) {
+		now = n < STREAM_PAGE ? n : STREAM_PAGE;
+		if (!stream_is_zero(to, now))
+			memset(to, 0, now);
+	}
+}
+
 static int read_all(void *from, void *to, size_t n)
 {
 	int fd = ((struct receiving *)from)->r->fd;
-	ssize_t got;
+	ssize_t got, want;
 
 	for (size_t done = 0; done < n; done += got) {
-		got = read(fd, (char *)to + done, n - done);
+		want = n - done >= WORTH_LOOKING ? hole(fd, n - done) : 0;
+		if (want > 0) {
+			make_zero((uint8_t *)to + done, want);
+			got = want;
+			continue;
+		}
+		got = read(fd, (char *)to + done, want ? (size_t)-want : n - done);
 		if (got == 0)
 			return -ENODATA;
 		if (got < 0 && errno != EINTR)

@@ -379,6 +379,11 @@ static int write_all(void *to, struct iovec *v, int n)
 	return 0;
 }
 
+static int skip(void *to, uint64_t n)
+{
+	return lseek(((struct sending *)to)->fd, n, SEEK_CUR) < 0 ? -errno : 0;
+}
+
 static int on_suspend(void *arg, struct why *why)
 {
 	struct sending *s = arg;
@@ -402,11 +407,14 @@ static void on_progress(void *arg, unsigned round, uint64_t done, uint64_t pages
 		s->progress->tell(s->progress->arg, round ? what : "memory", done * 4096, pages * 4096);
 }
 
-int vm_send(struct vm_host *host, domid_t id, bool live, const struct vm_progress *progress, int fd, struct why *why)
+int vm_send(struct vm_host *host, domid_t id, unsigned how, const struct vm_progress *progress, int fd, struct why *why)
 {
 	struct sending s = { host, id, progress, fd };
-	struct stream_writer w = { .write = write_all, .to = &s };
-	struct save_request q = { .live = live, .arg = &s, .suspend = on_suspend, .step = on_step, .progress = on_progress };
+	struct stream_writer w = { .write = write_all, .skip = how & VM_SEND_HOLES ? skip : NULL, .to = &s };
+	struct save_request q = {
+		.live = how & VM_SEND_LIVE, .brief = how & VM_SEND_BRIEF, .arg = &s,
+		.suspend = on_suspend, .step = on_step, .progress = on_progress,
+	};
 	struct vm_config *config = malloc(sizeof(*config));
 	struct hcall_version version;
 	char *text = NULL;
@@ -440,7 +448,7 @@ int vm_save(struct vm_host *host, domid_t id, const char *path, const struct vm_
 
 	if (rc)
 		return rc;
-	rc = vm_send(host, id, false, progress, f.fd, why);
+	rc = vm_send(host, id, f.plain ? VM_SEND_HOLES : 0, progress, f.fd, why);
 	if (!rc)
 		rc = vm_step("send", "sync", why);
 	/* The guest is given up for this file. */

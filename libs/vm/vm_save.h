@@ -29,8 +29,12 @@ int vm_resume(struct vm_host *host, domid_t id, struct why *why);
 /* The same for whoever finds that a saver was killed: the guest may still be about to suspend itself. */
 int vm_recover(struct vm_host *host, domid_t id, struct why *why);
 int vm_set_name(struct vm_host *host, domid_t id, const char *name);
-/* The guest's stream in xl's file, to fd; afterwards, also after a failure, it may be suspended. */
-int vm_send(struct vm_host *host, domid_t id, bool live, const struct vm_progress *progress, int fd, struct why *why);
+/*
+ * The guest's stream in xl's file, to fd; afterwards, also after a failure, it may be suspended. LIVE: memory while it runs.
+ * BRIEF: pages of zeros without contents, which vm_receive() alone takes. HOLES: fd is a new file, and they become holes.
+ */
+enum { VM_SEND_LIVE = 1, VM_SEND_BRIEF = 2, VM_SEND_HOLES = 4 };
+int vm_send(struct vm_host *host, domid_t id, unsigned how, const struct vm_progress *progress, int fd, struct why *why);
 /* The same into a file, whole or not at all. The guest runs on if that fails, else it is still suspended. */
 int vm_save(struct vm_host *host, domid_t id, const char *path, const struct vm_progress *progress, struct why *why);
 

@@ -46,7 +46,7 @@ int vm_step(const char *who, const char *step, struct why *why)
 	return 0;
 }
 
-int vm_send(struct vm_host *host, domid_t id, bool live, const struct vm_progress *progress, int fd, struct why *why)
+int vm_send(struct vm_host *host, domid_t id, unsigned how, const struct vm_progress *progress, int fd, struct why *why)
 {
 	char data[70000] = "the guest";
 	int rc = vm_step("send", "begin", why);

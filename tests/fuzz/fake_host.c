@@ -47,10 +47,10 @@ uint64_t fake_give(unsigned id, uint64_t pfn)
 {
 	for (unsigned i = 0; i < HOST_FRAMES; i++) {
 		next = (next * 5 + 7) % HOST_FRAMES;
-		if (next && !host.owner[next])
+		if (next && next < LARGE_FIRST && !host.owner[next])
 			break;
 	}
-	assert(!host.owner[next]);
+	assert(next < LARGE_FIRST && !host.owner[next]);
 	host.owner[next] = id;
 	host.m2p[next] = pfn;
 	host.type[next] = 0;
@@ -127,8 +127,30 @@ int hcall_frame_types(struct hcall *h, domid_t id, unsigned n, xen_pfn_t *frames
 	return 0;
 }
 
+/* 2 MiB in one piece, as long as there are some. */
+static long populate_large(domid_t id, xen_pfn_t *frame)
+{
+	unsigned first = LARGE_FIRST;
+
+	while (first < HOST_FRAMES && host.owner[first])
+		first += 512;
+	if (first == HOST_FRAMES || host.domain[id].pages + 512 > host.domain[id].max_pages)
+		return 0;
+	for (unsigned k = 0; k < 512; k++) {
+		host.owner[first + k] = id;
+		host.m2p[first + k] = *frame + k;
+		host.type[first + k] = 0;
+		memset(fake_page(first + k), 0xc5, 4096);
+	}
+	host.domain[id].pages += 512;
+	*frame = first;
+	return 1;
+}
+
 long hcall_populate(struct hcall *h, domid_t id, unsigned order, unsigned long n, xen_pfn_t *frames)
 {
+	if (order)
+		return populate_large(id, frames);
 	for (unsigned long i = 0; i < n; i++) {
 		if (host.domain[id].pages > host.domain[id].max_pages)
 			return i;

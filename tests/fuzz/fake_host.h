@@ -6,6 +6,7 @@
 #include "hcall/hcall_save.h"
 
 #define HOST_FRAMES	4096u
+#define LARGE_FIRST	3584u	/* those from here on are given by 512 */
 #define GUEST_FRAMES	2048u	/* that a domain may have */
 
 struct fake_domain {

@@ -63,6 +63,9 @@ def test_save_and_restore(room):
     assert g.domid() == first and g.run("sha256sum /dev/shm/a", 60) == sums
     room.run("anel save kept /mnt/save", 180)
     assert left_of(room, first) == [] and room.run("ls /mnt").split() == ["save"]
+    # Pages of zeros are holes of the file.
+    blocks, size = map(int, room.run("stat -c '%b %s' /mnt/save").split())
+    assert blocks * 512 < size - (16 << 20)
     seen = json.loads(room.run("anel image --json /mnt/save", 120))
     assert seen["name"] == "kept" and seen["vcpus"] == 2
     room.run("anel restore -q /mnt/save", 180)
