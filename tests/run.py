@@ -127,7 +127,7 @@ def together(*work):
 def daemons(sums):
     """Side by side; the console's longest test, which mostly waits, by itself."""
     long = "killed_under_load"
-    parts = (("store", "store", ()), ("domd", "domd", ()), ("console", "console", ("-k", "not " + long)),
+    parts = (("store", "store", ()), ("domd", "domd", ()), ("devd", "devd", ()), ("console", "console", ("-k", "not " + long)),
              ("kills", "console", ("-k", long)))
     together(*((pytest, (sums, name + "-tests.xml", "tests/" + folder, *only), {"prefix": "%-7s | " % name})
                for name, folder, only in parts))
@@ -145,7 +145,7 @@ def main(args):
     if not args and not PEER:
         stage("layers and ceilings", checks, sums)
         stage("unit tests", unit, sums)
-        stage("the daemons of the store, the console and the domains", daemons, sums)
+        stage("the daemons of the store, the console, the domains and the disk images", daemons, sums)
         stage("guest kernels as dom0", guests, sums)
         stage("guest kernels as domU", lambda s: guests(s, "--domu"), sums)
         if FULL:

@@ -18,7 +18,7 @@ LIMIT = {"function-lines": 120, "function-complexity": 20, "file-lines": 1000, "
 P95_LINES = 60
 OWN_HEADER_PERCENT = 90
 C_FOLDERS = ("hypervisor", "abi", "libs", "daemons", "cli", "tests/guest", "tests/unit", "tests/store", "tests/build",
-             "tests/console", "tests/domd")
+             "tests/console", "tests/domd", "tests/devd")
 PYTHON_FOLDERS = ("tools", "tests", "dom0", "harness", "bench")
 NOISE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 BRANCH = re.compile(r"\b(?:if|for|while|case)\b|&&|\|\||\?")

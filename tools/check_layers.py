@@ -30,7 +30,7 @@ FREESTANDING = {"stdint.h", "stddef.h", "stdbool.h", "stdarg.h", "stdalign.h", "
 # Libraries that a program must not see.
 DENIED = {"daemons/apid": {"hcall"}, "cli/xe": {"hcall", "store", "build", "stream", "device", "vm"}}
 USER_SPACE = ("libs", "daemons", "cli")
-USER_SPACE_TESTS = ("tests/store", "tests/build", "tests/console", "tests/domd")
+USER_SPACE_TESTS = ("tests/store", "tests/build", "tests/console", "tests/domd", "tests/devd")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include "device/image.h"
 #include "device/lock.h"
 
 #define DEFAULT_BRIDGE "xenbr0"
@@ -32,7 +33,10 @@ static int disk_access(struct device_disk *d, const char *word, struct why *why)
 
 static int disk_format(struct device_disk *d, const char *word, struct why *why)
 {
-	return *word && strcmp(word, "raw") ? wrong("format %s cannot be used yet", word) : 0;
+	d->format[0] = 0;
+	if (!*word || !strcmp(word, "raw"))
+		return 0;
+	return image_format(word) ? copy_word(d->format, sizeof(d->format), word, why) : wrong("format %s cannot be used", word);
 }
 
 static int disk_type(struct device_disk *d, const char *word, struct why *why)
@@ -84,9 +88,9 @@ static int disk_named(struct device_disk *d, const char *name, const char *value
 }
 
 /* Old words before a target; after one there is no format. */
-static char *disk_prefix(char *word, unsigned *place)
+static char *disk_prefix(struct device_disk *d, char *word, unsigned *place)
 {
-	static const char *const prefixes[] = { "phy:", "file:", "raw:", "tap:", "tap2:", "aio:" };
+	static const char *const prefixes[] = { "phy:", "file:", "raw:", "tap:", "tap2:", "aio:", "qcow2:", "vhd:" };
 
 	for (unsigned i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
 		size_t n = strlen(prefixes[i]);
@@ -94,6 +98,7 @@ static char *disk_prefix(char *word, unsigned *place)
 		if (strncmp(word, prefixes[i], n))
 			continue;
 		*place = 2;
+		snprintf(d->format, sizeof(d->format), "%.*s", i < 6 ? 0 : (int)n - 1, word);
 		word += n;
 		i = -1;
 	}
@@ -117,7 +122,7 @@ static int disk_word(struct device_disk *d, char *word, unsigned *place, struct 
 	}
 	switch ((*place)++) {
 	case 0:
-		return disk_target(d, disk_prefix(word, place), why);
+		return disk_target(d, disk_prefix(d, word, place), why);
 	case 1:
 		return disk_format(d, word, why);
 	case 2:

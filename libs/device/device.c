@@ -105,6 +105,8 @@ static void put_disk(struct store_change *c, const char *back, const struct devi
 	store_put(c, NULL, d->disk.cdrom ? "1" : "0", "%s/removable", back);
 	store_put(c, NULL, "1", "%s/bootable", back);
 	store_put(c, NULL, d->disk.vdev, "%s/dev", back);
+	if (own && d->disk.format[0])
+		store_put(c, NULL, d->disk.format, "%s/anel-format", back);
 	store_put(c, NULL, "phy", "%s/type", back);
 	store_put(c, NULL, d->disk.read_only ? "r" : "w", "%s/mode", back);
 	store_put(c, NULL, d->disk.cdrom ? "cdrom" : "disk", "%s/device-type", back);

@@ -18,6 +18,7 @@ enum device_kind { DEVICE_DISK, DEVICE_CARD };
 struct device_disk {
 	char vdev[16];		/* xvda */
 	char target[512];	/* a block device or a file of dom0; "" with cdrom: an empty drive */
+	char format[8];		/* "", raw, or one of abi/devd_proto.h's */
 	bool read_only, cdrom;
 	char node[512];		/* the block device that is served, by device_open */
 	unsigned major, minor;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+#include "device/image.h"
 #include "device/loopdev.h"
 
 #define BACK_ENDS "/sys/bus/xen-backend/devices"
@@ -25,6 +26,9 @@ int disk_check(struct device *d, struct why *why)
 		return why_set(why, -errno, "disk %s: %s: %s", d->disk.vdev, d->disk.target, strerror(errno));
 	if (!S_ISBLK(s.st_mode) && !S_ISREG(s.st_mode))
 		return why_set(why, -ENOTBLK, "disk %s: %s is neither a block device nor a file", d->disk.vdev, d->disk.target);
+	if (!S_ISREG(s.st_mode) && d->disk.format[0])
+		return why_set(why, -EINVAL, "disk %s: %s is not a file, as an image of format %s is", d->disk.vdev, d->disk.target,
+			       d->disk.format);
 	return 0;
 }
 
@@ -48,14 +52,15 @@ int disk_open(struct device *d, struct why *why)
 
 	if (stat(d->disk.target, &s) < 0)
 		return why_set(why, -errno, "disk %s: %s: %s", d->disk.vdev, d->disk.target, strerror(errno));
-	if (S_ISBLK(s.st_mode)) {
+	if (S_ISBLK(s.st_mode) && !d->disk.format[0]) {
 		snprintf(d->disk.node, sizeof(d->disk.node), "%s", d->disk.target);
 		rc = check_unused(d, why);
 	} else {
-		rc = loopdev_open(d->disk.target, d->disk.read_only, d->disk.node, why);
+		rc = d->disk.format[0] ? image_open(d->disk.target, d->disk.format, d->disk.read_only, d->disk.node, why)
+				       : loopdev_open(d->disk.target, d->disk.read_only, d->disk.node, why);
 		if (rc >= 0) {
 			d->disk.held = rc;
-			rc = fstat(d->disk.held, &s) < 0 ? why_set(why, -errno, "%s: %s", d->disk.node, strerror(errno)) : 0;
+			rc = stat(d->disk.node, &s) < 0 ? why_set(why, -errno, "%s: %s", d->disk.node, strerror(errno)) : 0;
 		} else {
 			why_prefix(why, rc, "disk %s: ", d->disk.vdev);
 		}

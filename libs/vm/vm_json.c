@@ -5,12 +5,14 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include "device/image.h"
 
 static json_t *disk_json(const struct device *d)
 {
 	bool empty = device_is_empty(d);
 	json_t *o = json_pack("{s:s*, s:s, s:s, s:s, s:i}", "pdev_path", empty ? NULL : d->disk.target, "vdev", d->disk.vdev,
-			      "backend", "phy", "format", empty ? "empty" : "raw", "readwrite", d->disk.read_only ? 0 : 1);
+			      "backend", d->disk.format[0] ? "qdisk" : "phy", "format",
+			      empty ? "empty" : d->disk.format[0] ? d->disk.format : "raw", "readwrite", d->disk.read_only ? 0 : 1);
 
 	if (d->disk.cdrom) {
 		json_object_set_new(o, "removable", json_integer(1));
@@ -158,6 +160,21 @@ static struct device *new_device(struct reading *r, enum device_kind kind)
 	return d;
 }
 
+/* Who serves it follows from what it is. */
+static int disk_format(struct reading *r, const json_t *j, struct device_disk *d)
+{
+	const char *backend = json_string_value(json_object_get(j, "backend"));
+	int rc = text(r, j, "format", d->format, sizeof(d->format));
+
+	if (!rc && !(backend && !strcmp(backend, "qdisk")))
+		rc = word(r, j, "backend", "phy");
+	if (rc)
+		return rc;
+	if (!strcmp(d->format, "raw") || (d->cdrom && !d->target[0]))
+		memset(d->format, 0, sizeof(d->format));
+	return !d->format[0] || image_format(d->format) ? 0 : word(r, j, "format", "raw");
+}
+
 static int disk(struct reading *r, const json_t *j)
 {
 	struct device *d = new_device(r, DEVICE_DISK);
@@ -169,20 +186,16 @@ static int disk(struct reading *r, const json_t *j)
 	if (!rc)
 		rc = text(r, j, "vdev", d->disk.vdev, sizeof(d->disk.vdev));
 	if (!rc)
-		rc = word(r, j, "backend", "phy");
-	if (!rc)
 		rc = number(r, j, "readwrite", 1, &write);
 	if (!rc)
 		rc = number(r, j, "is_cdrom", 1, &cdrom);
-	if (!rc && !(cdrom && !d->disk.target[0]))
-		rc = word(r, j, "format", "raw");
-	if (!rc && (!d->disk.vdev[0] || (!d->disk.target[0] && !cdrom)))
-		rc = wrong(r, "a disk without", d->disk.vdev[0] ? "target" : "name");
-	if (!rc) {
-		d->disk.cdrom = cdrom;
-		d->disk.read_only = cdrom || !write;
-	}
-	return rc;
+	if (rc)
+		return rc;
+	d->disk.cdrom = cdrom;
+	d->disk.read_only = cdrom || !write;
+	if (!d->disk.vdev[0] || (!d->disk.target[0] && !cdrom))
+		return wrong(r, "a disk without", d->disk.vdev[0] ? "target" : "name");
+	return disk_format(r, j, &d->disk);
 }
 
 static int card(struct reading *r, const json_t *j)

@@ -102,6 +102,7 @@ static int describe_device(struct vm_host *host, const char *kind, const char *a
 			       text);
 	read_text(host, at, "dev", d->disk.vdev, sizeof(d->disk.vdev));
 	read_text(host, at, "params", d->disk.target, sizeof(d->disk.target));
+	read_text(host, at, "anel-format", d->disk.format, sizeof(d->disk.format));
 	read_text(host, at, "mode", text, sizeof(text));
 	d->disk.read_only = d->disk.cdrom || strcmp(text, "w") != 0;
 	return 0;

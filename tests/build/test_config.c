@@ -71,6 +71,9 @@ static void disks(void **state)
 		{ "vg/root,,xvda,", "/dev/vg/root", "xvda", false, false },
 		{ "format=, backendtype=qdisk, access=, vdev=sda, target=/a=b,c", "/a=b,c", "sda", false, false },
 		{ "/a=b,,xvda", "/a=b", "xvda", false, false },
+		{ "qcow2:/srv/a.img,xvda,w", "/srv/a.img", "xvda", false, false },
+		{ "tap:vhd:/srv/a.img,xvda,r", "/srv/a.img", "xvda", true, false },
+		{ "/srv/a.img,qcow2,xvda", "/srv/a.img", "xvda", false, false },
 		{ "/root/image.iso,,hdc,cdrom", "/root/image.iso", "hdc", true, true },
 		{ "/root/image.iso,,hdc,,cdrom", "/root/image.iso", "hdc", true, true },
 		{ "/root/image.iso,raw,hdc,devtype=cdrom", "/root/image.iso", "hdc", true, true },
@@ -87,6 +90,8 @@ static void disks(void **state)
 		assert_string_equal(d.disk.vdev, right[i].vdev);
 		assert_int_equal(d.disk.read_only, right[i].read_only);
 		assert_int_equal(d.disk.cdrom, right[i].cdrom);
+		assert_string_equal(d.disk.format, strstr(right[i].spec, "qcow2") ? "qcow2" :
+				    strstr(right[i].spec, "vhd") ? "vhd" : "");
 	}
 }
 
@@ -181,7 +186,7 @@ static void mistakes(void **state)
 		{ "disk = 'phy:/dev/x,xvda,w'", "a list" },
 		{ "disk = [ 'phy:/dev/x' ]", "names no disk" },
 		{ "disk = [ 'phy:/dev/x,xvda,z' ]", "not an access" },
-		{ "disk = [ 'format=qcow2,vdev=xvda,target=/x' ]", "qcow2" },
+		{ "disk = [ 'format=qcow,vdev=xvda,target=/x' ]", "format qcow" },
 		{ "disk = [ ',,xvda,' ]", "names no disk" },
 		{ "disk = [ 'vdev=xvda,devtype=tape,target=/x' ]", "disk or cdrom" },
 		{ "disk = [ 'a' 'b' ]", "closing bracket" },

@@ -33,7 +33,8 @@ static void make(void)
 	in.on_crash = VM_RENAME_RESTART;
 	in.nr_devices = 5;
 	in.devices[0] = (struct device){ .kind = DEVICE_DISK, .disk = { .vdev = "xvda", .target = "/dev/vg/a, b" } };
-	in.devices[1] = (struct device){.kind = DEVICE_DISK, .disk = {.vdev = "xvdb", .target = "/dev/loop0", .read_only = true}};
+	in.devices[1] = (struct device){ .kind = DEVICE_DISK, .disk = { .vdev = "xvdb", .target = "/srv/a.img", .format = "qcow2",
+									 .read_only = true } };
 	in.devices[2] = (struct device){ .kind = DEVICE_DISK, .disk = { .vdev = "xvdc", .read_only = true, .cdrom = true } };
 	in.devices[3] = in.devices[2];
 	strcpy(in.devices[3].disk.target, "/srv/a.iso");
@@ -106,8 +107,8 @@ static void wrong(void **state)
 	refused("\"max_vcpus\": 2", "\"max_vcpus\": -1", "strange max_vcpus");
 	refused("180000", "1.5", "strange target_memkb");
 	refused("180000", "99999999999999", "strange target_memkb");
-	refused("\"phy\"", "\"qdisk\"", "backend qdisk");
-	refused("\"raw\"", "\"qcow2\"", "format qcow2");
+	refused("\"phy\"", "\"tap\"", "backend tap");
+	refused("\"raw\"", "\"qed\"", "format qed");
 	refused("\"/dev/vdb\"", "null", "without target");
 	refused("\"readwrite\": 1", "\"is_cdrom\": 2", "is_cdrom");
 	refused("3e:5a", "3e-5a", "strange network card");
