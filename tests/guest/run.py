@@ -33,8 +33,8 @@ CFLAGS = ("-std=gnu17 -O1 -g -Wall -Wextra -Wno-unused-parameter -ffreestanding 
 QEMU_CPU = "max,smap=off,smep=off,rdtscp=off,pku=off"
 BOCHS_CPU = "corei7_haswell_4770"
 NO_SUITE = ("lib", "builder", "idle")
-DOM0_ONLY = ("start", "control", "devices", "dma", "pci", "hotplug", "hypfs", "efi", "domains", "fuzz", "hostile", "logdirty",
-             "sharing", "xsa_domains")     # "start" looks at what the hypervisor's own builder made
+DOM0_ONLY = ("start", "control", "devices", "dma", "pci", "hotplug", "hypfs", "efi", "domains", "flood", "fuzz", "hostile",
+             "logdirty", "sharing", "xsa_domains")     # "start" looks at what the hypervisor's own builder made
 DEFAULTS = {"memory": "256M", "cpus": 2, "dom0_mem": "64M", "timeout": 60, "args": "", "xen_args": "", "modules": [],
             "qemu": "", "firmware": "bios", "machines": {"": ""}, "not_peer": []}
 
@@ -217,6 +217,7 @@ def main():
     parser.add_argument("--bochs", action="store_true", help="in Bochs, whose CPU has PCID: some 20 times slower")
     parser.add_argument("--args", default="", help="more words for the test kernel's command line; seconds=N lengthens the time-out")
     parser.add_argument("--xen-args", default="", help="more words for the hypervisor's command line")
+    parser.add_argument("--memory", help="the machine's memory, instead of each suite's own; what is not touched costs the host nothing")
     parser.add_argument("--cpu", help="QEMU's or Bochs's name of a CPU")
     parser.add_argument("--jobs", type=int, default=1, help="so many machines at once")
     parser.add_argument("--machine", help="only on this one of the machines that a suite has")
@@ -243,6 +244,7 @@ def main():
             counts["error"] += 1
             continue
         conf["xen_args"] += " " + opts.xen_args
+        conf["memory"] = opts.memory or conf["memory"]
         todo += boots_of(suite, conf, modules(elf, conf, case, builder), opts)
     with concurrent.futures.ThreadPoolExecutor(opts.jobs) as pool:
         for on, boot in pool.map(lambda entry: boot_one(entry, hypervisor, prefix, opts), todo):
