@@ -15,6 +15,8 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 IMAGES = os.path.join(TOP, "build/images")
 PEER = bool(os.environ.get("ANEL_PEER"))
+# Whose store and console daemons dom0 runs: debian, or anel for ours, with the guests' daemon.
+TOOLS = os.environ.get("ANEL_TOOLS") or "debian"
 # Under emulation on a busy machine everything may take several times longer.
 SLOW = float(os.environ.get("ANEL_SLOW", "1"))
 # Debian's Xen loses dom0 with SMAP on under QEMU 7.2; Anel must not.
@@ -39,7 +41,7 @@ class Machine:
 
     def __init__(self, name, smp=2, mem="3G", cpu=None, append="", kernel_args="", dom0_mem="1G", init="fast",
                  disk="virtio", net=None, firmware="direct", iso=None, reboots=False, extra=(),
-                 next_kernel=False, boot_timeout=180, wait=True, agent=True, kernel=None):
+                 next_kernel=False, boot_timeout=180, wait=True, agent=True, kernel=None, tools=None):
         self.name = name
         self.dir = tempfile.mkdtemp(prefix="anel-%s-" % name)
         self.log_path = os.path.join(os.environ.get("ANEL_LOGS", self.dir), name + ".log")
@@ -51,8 +53,8 @@ class Machine:
         self._agent = None
         self.serial = None
         words = "console=com1 com1=115200,8n1 dom0_mem=%s,max:%s %s" % (dom0_mem, dom0_mem, append)
-        kwords = "console=hvc0 root=LABEL=anel-dom0 anel.agent %s %s" % (
-            "init=/usr/lib/anel/init" if init == "fast" else "", kernel_args)
+        kwords = "console=hvc0 root=LABEL=anel-dom0 anel.agent anel.tools=%s %s %s" % (
+            tools or TOOLS, "init=/usr/lib/anel/init" if init == "fast" else "", kernel_args)
         # A thread per CPU, many more than the host has, wait for one lock of QEMU's for seconds: one thread takes them in turn.
         accel = "tcg,thread=single" if smp > 16 else "tcg"
         cmd = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", accel, "-cpu",

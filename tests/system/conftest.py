@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Fixtures. `host` is one machine for all tests that do not ask for their own; it is started again if a test kills it."""
+"""Fixtures. `host` is one machine for all tests that do not ask for their own; it is started again if a test kills it.
+`ours` is another such, whose dom0 runs our daemons; with ANEL_TOOLS=anel `host` does too."""
 import os
 import re
 import sys
@@ -42,15 +43,15 @@ def pytest_collection_modifyitems(config, items):
     if lane:
         config.hook.pytest_deselected(items=[i for i in items if second(i) != (lane == "second")])
         items[:] = [i for i in items if second(i) == (lane == "second")]
-    # First what shares the machine: it need not run beside those that tests start for themselves.
-    items.sort(key=own)
+    # First what shares a machine: it need not run beside those that tests start for themselves.
+    items.sort(key=lambda item: (own(item), "ours" not in item.fixturenames))
 
 
 class Hosts:
     """Keeps the shared machine. A boot that failed is not tried more than twice."""
 
-    def __init__(self, name):
-        self.name, self.machine, self.failures = name, None, []
+    def __init__(self, name, **options):
+        self.name, self.options, self.machine, self.failures = name, options, None, []
 
     def get(self):
         if self.machine and self.machine.alive():
@@ -61,7 +62,7 @@ class Hosts:
         if len(self.failures) >= 2:
             pytest.fail("the shared machine does not boot: %s" % self.failures[-1])
         try:
-            self.machine = Machine("%s%d" % (self.name, len(self.failures)))
+            self.machine = Machine("%s%d" % (self.name, len(self.failures)), **self.options)
         except Dead as e:
             self.failures.append(e)
             raise
@@ -81,12 +82,18 @@ class Hosts:
 def hosts(request):
     h = Hosts("host-%s-" % (request.config.getoption("--lane") or "all"))
     yield h
-    if h.machine:
-        h.machine.close()
+    h.release()
 
 
-@pytest.fixture
-def host(hosts):
+@pytest.fixture(scope="session")
+def our_hosts(request):
+    h = Hosts("ours-%s-" % (request.config.getoption("--lane") or "all"), tools="anel")
+    yield h
+    h.release()
+
+
+def lend(hosts):
+    """The shared machine for one test; what the test leaves and what the kernels said is looked at."""
     m = hosts.get()
     mark = len(m.log())
     yield m
@@ -106,16 +113,31 @@ def host(hosts):
 
 
 @pytest.fixture
+def host(hosts, our_hosts):
+    our_hosts.release()
+    yield from lend(hosts)
+
+
+@pytest.fixture
+def ours(hosts, our_hosts):
+    """A shared machine with our daemons, and the tool `anel`."""
+    hosts.release()
+    for m in lend(our_hosts):
+        yield put_tool(m)
+
+
+@pytest.fixture
 def anel(host):
     """The shared machine with the tool `anel` in it."""
     return put_tool(host)
 
 
 @pytest.fixture
-def boot(request, hosts):
+def boot(request, hosts, our_hosts):
     """boot(**options) starts machines of the test's own and ends them with it."""
     made = []
     hosts.release()
+    our_hosts.release()
 
     def start(**options):
         m = Machine("%s-%d" % (re.sub(r"\W+", "_", request.node.name), len(made)), **options)
@@ -132,5 +154,6 @@ def pytest_runtest_makereport(item, call):
     """A failure in a test shows the end of the console."""
     outcome = yield
     report = outcome.get_result()
-    if report.failed and "host" in getattr(item, "funcargs", {}):
-        report.sections.append(("console", item.funcargs["host"].tail(60)))
+    for name in ("host", "ours"):
+        if report.failed and name in getattr(item, "funcargs", {}):
+            report.sections.append(("console", item.funcargs[name].tail(60)))

@@ -10,7 +10,7 @@ import machine
 
 def test_demonstration(boot):
     """What ./dev run does: systemd in dom0, a guest with disk and network, its login prompt, a login."""
-    m = boot(init="systemd", kernel_args="anel.demo quiet", boot_timeout=300)
+    m = boot(init="systemd", kernel_args="anel.demo quiet", tools="anel", boot_timeout=300)
     m.wait_log(r"guest login:", 400)
     m.type("root\n")
     m.wait_log(r"root@guest:~#", 120)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Our store in a real dom0: Debian's tools beside it, guests on their rings, and kills under load."""
+import os
+import re
+
+from guests import AnelGuest, left_of, wait_gone
+from machine import TOP
+
+
+
+def put_load(host):
+    for path in ("tests/store/client.py", "tests/store/page.py", "tests/system/dom0/store_load.py"):
+        with open(os.path.join(TOP, path), "rb") as f:
+            host.put("/run/" + os.path.basename(path), f.read())
+
+
+def test_store_killed(ours):
+    """Killed again and again under load: clients lose nothing, a guest's network goes on, and xl, xenstore-* and xentop work after."""
+    assert ours.run("ps -e -o comm= | grep -xE 'xenstored|xenconsoled|anel-stored|anel-consoled|anel-domd' | sort").split() == [
+        "anel-consoled", "anel-domd", "anel-stored"]
+    put_load(ours)
+    g = AnelGuest(ours, "calm", vif=True, extra="anel.ip=10.0.0.51").create()
+    domid = g.domid()
+    ours.run("xenstore-write /local/domain/%d/mine here" % domid)
+    ours.run("(ping -i 0.5 -w 300 10.0.0.51 >/run/ping.log; echo >>/run/ping.log ended) </dev/null >/dev/null 2>&1 &")
+    print(ours.run("cd /run && python3 store_load.py 20", 180))
+    ours.run("pkill -INT -x ping")
+    assert re.search(r" 0% packet loss", ours.until("cat /run/ping.log", r"^ended", 20))
+    assert ours.run("xenstore-read /local/domain/%d/mine" % domid).strip() == "here"
+    assert "calm" in ours.run("xenstore-ls /local/domain/%d" % domid)
+    assert [r for r in ours.run("xentop -b -i 1").splitlines() if r.split()[0] == "calm"]
+    # What the guest itself says in the store comes there: xl asks, its kernel ends.
+    ours.run("xl shutdown calm")
+    wait_gone(ours)
+    ours.until("ls /run/anel-domd/guests | wc -l", r"^0$", 60)
+    assert left_of(ours, domid) == []
