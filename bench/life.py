@@ -22,7 +22,7 @@ import table
 
 BENCH = "/run/bench/anel-bench"
 SIDES = ("xl", "anel")
-WORDS = {"xl": "anel.tools=debian", "anel": "anel.tools=anel"}
+TOOLS = {"xl": "debian", "anel": "anel"}
 STAY = r"(xenstored|xenconsoled|xl|anel-.*|anel)"
 # Name, unit, anel to xl at most.
 ROWS = (("create, cold", "s", 0.5), ("create", "s", 0.5), ("create: first line", "s", 1.0), ("destroy", "s", 1.0),
@@ -77,7 +77,7 @@ class Side:
 
 
 def measure(tool, options, samples):
-    host = machine.Machine("life-" + tool, kernel=options.hypervisor or run.KERNELS["anel"], kernel_args="quiet " + WORDS[tool],
+    host = machine.Machine("life-" + tool, kernel=options.hypervisor or run.KERNELS["anel"], kernel_args="quiet", tools=TOOLS[tool],
                            mem="%dM" % (3072 + 72 * options.guests), boot_timeout=400, cpu=machine.PEER_CPU)
     try:
         host.run("mkdir -p /run/bench")
