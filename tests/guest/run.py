@@ -204,7 +204,7 @@ def boot_one(entry, hypervisor, prefix, opts):
         if opts.bochs:
             bochs.run(boot, BUILD / "bochs", hypervisor, command_line(conf), mods, conf, opts.cpu or BOCHS_CPU)
         else:
-            command = qemu_command(hypervisor, mods, conf, opts.cpu or QEMU_CPU)
+            command = qemu_command(hypervisor, mods, conf, opts.cpu or QEMU_CPU + (",phys-bits=42" if opts.memory else ""))
             boot.run(command + more.split(), conf["timeout"] * opts.jobs)
     return on, boot
 
@@ -244,7 +244,9 @@ def main():
             counts["error"] += 1
             continue
         conf["xen_args"] += " " + opts.xen_args
-        conf["memory"] = opts.memory or conf["memory"]
+        if opts.memory:
+            conf["memory"] = opts.memory
+            conf["qemu"] += f" -object memory-backend-ram,id=ram,size={opts.memory},reserve=off -machine memory-backend=ram"
         todo += boots_of(suite, conf, modules(elf, conf, case, builder), opts)
     with concurrent.futures.ThreadPoolExecutor(opts.jobs) as pool:
         for on, boot in pool.map(lambda entry: boot_one(entry, hypervisor, prefix, opts), todo):
