@@ -1,27 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """anel-domd on the real hypervisor: what is configured for a guest's end, with the daemon killed in the middle of it."""
-import os
-
 import pytest
 
 from guests import AnelGuest, all_back, free_mib, left_of, wait_gone
-from machine import TOP
 
 pytestmark = [pytest.mark.second, pytest.mark.full]
-PROGRAMS = {"daemons/domd/anel-domd": "/usr/local/sbin/anel-domd", "daemons/keep/anel-keep": "/usr/local/sbin/anel-keep"}
 
 
 @pytest.fixture
-def domd(anel):
-    """The daemon, in its keeper's hands."""
-    for program, path in PROGRAMS.items():
-        with open(os.path.join(TOP, "build", program), "rb") as f:
-            anel.put(path, f.read())
-        anel.run("chmod +x " + path)
-    anel.run("rm -f /run/domd.log; anel-keep /usr/local/sbin/anel-domd --pid-file /run/domd.pid </dev/null >>/run/domd.log 2>&1")
-    yield anel
-    _, log = anel.try_run("cat /run/domd.log; kill $(awk '{print $4}' /proc/$(cat /run/domd.pid)/stat)")
-    print("anel-domd said:\n" + log)
+def domd(ours):
+    yield ours
+    print("anel-domd said:\n" + ours.try_run("cat /var/log/anel-domd.log")[1])
 
 
 def next_domid(host, name, old, timeout=90):
@@ -43,11 +32,11 @@ def test_domd(domd):
     assert left_of(domd, first) == []
     # Killed in the middle of it: from before the crash on until the next domain is there.
     domd.run("(/usr/lib/anel/guest-run kept 'echo c >/proc/sysrq-trigger' 3) >/dev/null 2>&1 & for i in $(seq 20); do "
-             "sleep 0.$((i % 5 + 1)); kill -9 $(cat /run/domd.pid); done; true", 60)
+             "sleep 0.$((i % 5 + 1)); kill -9 $(cat /run/anel-domd.pid); done; true", 60)
     third = next_domid(domd, "kept", second)
     domd.until("grep -c 'here is a shell' /var/log/xen/console/guest-kept.log", r"^3$", 90)
     assert left_of(domd, second) == []
-    domd.run("xenstore-write /local/domain/%d/control/shutdown poweroff; kill -9 $(cat /run/domd.pid)" % third)
+    domd.run("xenstore-write /local/domain/%d/control/shutdown poweroff; kill -9 $(cat /run/anel-domd.pid)" % third)
     wait_gone(domd)
     domd.until("ls /run/anel-domd/guests | wc -l", r"^0$", 60)
     assert left_of(domd, third) == []

@@ -7,7 +7,6 @@ from guests import AnelGuest, left_of, wait_gone
 from machine import TOP
 
 
-
 def put_load(host):
     for path in ("tests/store/client.py", "tests/store/page.py", "tests/system/dom0/store_load.py"):
         with open(os.path.join(TOP, path), "rb") as f:
