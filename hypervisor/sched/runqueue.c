@@ -2,7 +2,6 @@
 #include "sched/runqueue.h"
 
 #define VTIME_START (1ull << 40)	/* so that no sum goes below zero */
-#define SLEEP_COUNTED 1000000000ll	/* ns: no longer sleep is counted, so that no product overflows */
 
 static struct sched_entity *entity(struct tree_node *n)
 {
@@ -58,20 +57,14 @@ static void unqueue(struct runqueue_core *q, struct sched_entity *e)
 	q->nr_waiting--;
 }
 
-/* How much virtual time passes in the queue within the time that e slept, if e waits in it too. */
-static int64_t fallen_behind(const struct runqueue_core *q, const struct sched_entity *e, s_time_t t)
+void rq_enter(struct runqueue_core *q, struct sched_entity *e)
 {
-	int64_t slept = e->off_since && t > e->off_since ? t - e->off_since : 0;
-
-	return MIN(slept, SLEEP_COUNTED) * SCHED_WEIGHT_DEFAULT / (int64_t)(q->load + e->weight + !e->weight);
-}
-
-void rq_enter(struct runqueue_core *q, struct sched_entity *e, s_time_t t)
-{
-	int64_t lag = MIN(e->lag, MAX_LAG) - fallen_behind(q, e, t);
+	int64_t lag = e->lag;
 
 	if (lag < -WAKE_BONUS)
 		lag = -WAKE_BONUS;
+	if (lag > MAX_LAG)
+		lag = MAX_LAG;
 	e->vtime = q->vtime + (uint64_t)lag;
 	e->counted = e->weight;
 	q->load += e->counted;
@@ -91,7 +84,6 @@ void rq_leave(struct runqueue_core *q, struct sched_entity *e)
 {
 	unqueue(q, e);
 	forget(q, e);
-	e->off_since = 0;
 }
 
 void rq_run(struct runqueue_core *q, struct sched_entity *e, s_time_t t)
@@ -121,12 +113,10 @@ void rq_stop(struct runqueue_core *q, bool stays)
 	struct sched_entity *e = q->running;
 
 	q->running = NULL;
-	if (stays) {
+	if (stays)
 		queue(q, e);
-	} else {
+	else
 		forget(q, e);
-		e->off_since = e->charged_to;
-	}
 }
 
 void rq_yield(struct runqueue_core *q)

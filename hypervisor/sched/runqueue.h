@@ -3,9 +3,8 @@
  * The policy of one run queue: pure data, no hardware, no locks (the owner's lock protects all of it).
  *
  * Each vCPU has a virtual time, which grows while it runs at 256/weight of real time; the queue runs the one that is furthest
- * behind. To sleep is to wait: meanwhile a vCPU falls behind as if it stood in the queue that it comes to, so that one that runs
- * less than its share is next whenever it wakes. But at most WAKE_BONUS behind the queue's own virtual time (the least in it):
- * enough to be next, not enough to make up for having slept long.
+ * behind. Who slept comes back at most WAKE_BONUS behind the queue's own virtual time (the least in it): enough to be next,
+ * not enough to make up for having slept.
  */
 #ifndef SCHED_RUNQUEUE_H
 #define SCHED_RUNQUEUE_H
@@ -23,7 +22,6 @@ struct sched_entity {
 	uint64_t vtime;
 	int64_t lag;			/* while off: vtime against that of the queue it left */
 	s_time_t charged_to;		/* running: up to when it has been charged */
-	s_time_t off_since;		/* off: when it stopped running; 0: it waited when it left */
 	uint32_t weight;		/* its share */
 	uint32_t counted;		/* what of it the queue's load has */
 	enum sched_place place;
@@ -37,7 +35,7 @@ struct runqueue_core {
 };
 
 void rq_init(struct runqueue_core *q);
-void rq_enter(struct runqueue_core *q, struct sched_entity *e, s_time_t t);	/* off -> queued, by its lag and its sleep */
+void rq_enter(struct runqueue_core *q, struct sched_entity *e);	/* off -> queued, by its lag */
 void rq_leave(struct runqueue_core *q, struct sched_entity *e);	/* queued -> off */
 void rq_run(struct runqueue_core *q, struct sched_entity *e, s_time_t t);	/* queued -> running */
 int64_t rq_charge(struct runqueue_core *q, s_time_t t);		/* the running one up to t; returns ns */

@@ -163,7 +163,7 @@ void vcpu_wake(struct vcpu *v)
 	s->e.weight = v->domain->sched->weight;
 	t = now();
 	charge_running(rq, t);
-	rq_enter(&rq->core, &s->e, t);
+	rq_enter(&rq->core, &s->e);
 	runstate_change(v, RUNSTATE_runnable, t);
 	kick = rq_preempts(&rq->core, &s->e, t);
 	if (!rq->core.running)

@@ -102,7 +102,7 @@ static enum pull pull_one(struct runqueue *rq, unsigned cpu, unsigned victim, bo
 		/* It runs first here, and another waits and may move: else the same one would be to and fro, and never run. */
 		if (!idle)
 			s->e.lag = -WAKE_BONUS;
-		rq_enter(&rq->core, &s->e, 0);
+		rq_enter(&rq->core, &s->e);
 	}
 	spin_unlock(&from->lock);
 	return s ? PULL_DONE : PULL_NONE;
