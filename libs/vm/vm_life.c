@@ -145,8 +145,7 @@ int vm_set_vcpus(struct vm_host *host, domid_t id, unsigned n, struct why *why)
 	return rc ? why_set(why, rc, "the store does not take the number of vCPUs: %s", strerror(-rc)) : 0;
 }
 
-/* KiB of a node of the domain's memory; 0: it is not there. */
-static uint64_t memory_node(struct vm_host *host, domid_t id, const char *node)
+uint64_t vm_memory_node(struct vm_host *host, domid_t id, const char *node)
 {
 	char path[64], *text;
 	uint64_t kib;
@@ -191,7 +190,7 @@ int vm_set_memory(struct vm_host *host, domid_t id, uint64_t kib, struct why *wh
 
 	if (rc)
 		return rc;
-	most = memory_node(host, id, "static-max");
+	most = vm_memory_node(host, id, "static-max");
 	if (!most)
 		most = info.tot_pages << 2;
 	if (kib > most)
@@ -206,7 +205,7 @@ int vm_set_max_memory(struct vm_host *host, domid_t id, uint64_t kib, struct why
 {
 	struct xen_domctl_getdomaininfo info;
 	int rc = running(host, id, &info, why);
-	uint64_t target = memory_node(host, id, "target");
+	uint64_t target = vm_memory_node(host, id, "target");
 
 	if (!rc && kib < target)
 		rc = why_set(why, -ERANGE, "domain %u is to have %llu MiB now; first lower that by anel mem-set", id,

@@ -17,6 +17,8 @@ int vm_nmi(struct vm_host *host, domid_t id, unsigned vcpu, struct why *why);
 
 /* How many of its vCPUs the guest shall use; its kernel does it. */
 int vm_set_vcpus(struct vm_host *host, domid_t id, unsigned n, struct why *why);
+/* KiB of a node of the domain's memory: "target", "static-max", "dynamic-min"; 0: it is not there. */
+uint64_t vm_memory_node(struct vm_host *host, domid_t id, const char *node);
 /* What the guest's balloon driver shall leave it. */
 int vm_set_memory(struct vm_host *host, domid_t id, uint64_t kib, struct why *why);
 /* The most that the hypervisor lets it have. */

@@ -29,18 +29,6 @@ struct room {
 	uint64_t free_kib, dying_kib, had_kib; /* the last look; had: by the givers */
 };
 
-static uint64_t node(struct vm_host *host, domid_t id, const char *name)
-{
-	char path[64], *text;
-	uint64_t kib;
-
-	snprintf(path, sizeof(path), "/local/domain/%u/memory/%s", id, name);
-	text = store_read(host->store, path);
-	kib = text ? strtoull(text, NULL, 10) : 0;
-	free(text);
-	return kib;
-}
-
 /* Somebody who says at boot what dom0 is to have does not want it changed. */
 static bool dom0_gives(struct vm_host *host)
 {
@@ -59,12 +47,12 @@ static void consider(struct room *r, const struct xen_domctl_getdomaininfo *info
 	if (info->domain == r->id || r->n == MAX_GIVERS || (info->domain == 0 && !dom0) ||
 	    info->flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown | XEN_DOMINF_paused))
 		return;
-	least = node(r->host, info->domain, "dynamic-min");
+	least = vm_memory_node(r->host, info->domain, "dynamic-min");
 	if (!least && info->domain == 0)
 		least = VM_LEAST_DOM0_KIB;
 	if (!least || now <= least)
 		return;
-	r->before[r->n] = node(r->host, info->domain, "target");
+	r->before[r->n] = vm_memory_node(r->host, info->domain, "target");
 	if (!r->before[r->n])
 		r->before[r->n] = now;
 	g = &r->givers[r->n++];
