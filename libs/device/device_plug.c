@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include <xen/io/xenbus.h>
+#include "device/device_disk.h"
 
 #define PATIENCE 10000 /* milliseconds for a guest to let go, as Debian's tools give it */
 
@@ -108,6 +109,13 @@ static int attach(struct store *s, unsigned domain, struct device *d, const stru
 
 	if (rc)
 		return rc;
+	/* device_connect looks again, at what came meanwhile; but a guest that runs should not see a disk come and go. */
+	if (d->kind == DEVICE_DISK && !device_is_empty(d))
+		rc = disk_shared(s, domain, d, why);
+	if (rc) {
+		device_release(d, 1);
+		return rc;
+	}
 	change = store_change();
 	store_drop(change, "/libxl/%u/anel/drive/%u", domain, d->id);
 	device_put(change, domain, d);

@@ -52,6 +52,10 @@ def answers(host, address):
     return host.try_run("ip neigh flush dev xenbr0; ping -c 3 -i 0.3 -W 2 " + address, 30)[0] == 0
 
 
+def until_answers(host, address):
+    host.until("ip neigh flush dev xenbr0; ping -c 1 -W 2 %s | grep -c '1 received'" % address, r"^1$", 60)
+
+
 def files(host, g):
     """Raw disks that are files, on their way and shared."""
     assert loops(host) == {"a.img": True}
@@ -89,14 +93,14 @@ def card(host, g, domid):
     assert host.run("ls /sys/class/net/vif%d.0/queues | grep -c ^rx" % domid).strip() == "2"
     assert host.run("xenstore-read /local/domain/0/backend/vif/%d/0/rate" % domid).strip() == "1250000,50000"
     assert host.run("cat /sys/class/net/vif%d.0/mtu" % domid).strip() == "1400"
-    assert answers(host, OURS)
+    until_answers(host, OURS)
     g.run("ip addr add %s/24 dev eth0" % THEIRS)
     assert not answers(host, THEIRS)
     g.run("ip addr del %s/24 dev eth0; ip link set eth0 down; ip link set eth0 address 00:16:3e:00:00:62; "
           "ip link set eth0 up" % THEIRS)
     assert not answers(host, OURS)
     g.run("ip link set eth0 down; ip link set eth0 address %s; ip link set eth0 up" % MAC)
-    assert answers(host, OURS)
+    until_answers(host, OURS)
 
 
 def test_devices(disks):
@@ -135,7 +139,7 @@ def test_saved_devices(disks):
         assert "kept" in g.run("head -c 5 /dev/xvda")
         assert rows(disks, "block-list moved")["xvdd"]["target"] is None
         assert disks.run("xenstore-read /local/domain/0/backend/vif/%d/0/rate" % domid).strip() == "1250000,50000"
-        assert answers(disks, OURS)
+        until_answers(disks, OURS)
         g.run("ip addr add %s/24 dev eth0" % THEIRS)
         assert not answers(disks, THEIRS)
         g.run("ip addr del %s/24 dev eth0" % THEIRS)
