@@ -275,7 +275,7 @@ def test_rename(host, guest):
 
 def test_save_restore(host):
     g = Guest(host, "saved", vif=True, extra="anel.ip=10.0.0.33").create()
-    g.run("echo token >/tmp/token; (while :; do date +%s >/tmp/clock; sleep 1; done) >/dev/null 2>&1 &")
+    g.run("echo token >/tmp/token; (while :; do date +%s >/tmp/now; mv /tmp/now /tmp/clock; sleep 1; done) >/dev/null 2>&1 &")
     old = g.domid()
     host.run("mount -t tmpfs -o size=400m save /mnt; xl save saved /mnt/save", 180)
     try:
