@@ -3,6 +3,8 @@
 import os
 import re
 
+import pytest
+
 from guests import AnelGuest, left_of, wait_gone
 from machine import TOP
 
@@ -13,6 +15,7 @@ def put_load(host):
             host.put("/run/" + os.path.basename(path), f.read())
 
 
+@pytest.mark.full
 def test_store_killed(ours):
     """Killed again and again under load: clients lose nothing, a guest's network goes on, and xl, xenstore-* and xentop work after."""
     assert ours.run("ps -e -o comm= | grep -xE 'xenstored|xenconsoled|anel-stored|anel-consoled|anel-domd' | sort").split() == [
