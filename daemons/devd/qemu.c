@@ -22,7 +22,8 @@
 
 #define LISTEN_FD    (GIVEN_FD + 1)
 #define GIVEN_SOCKET "11" /* the same */
-#define EXPORT	     "type=nbd,id=disk,name=disk,node-name=disk"
+/* What was answered is on the image, with the format's own tables: the guest goes on if the process is killed. */
+#define EXPORT	     "type=nbd,id=disk,name=disk,node-name=disk,writethrough=on"
 #define PATIENCE  20000 /* milliseconds */
 
 /* Of the qcow2 format's header (docs/interop/qcow2.txt of QEMU). */

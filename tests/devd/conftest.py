@@ -63,9 +63,10 @@ class Device:
     def read(self, at, n):
         return self._ask(0, at, n)
 
-    def write(self, at, data):
+    def write(self, at, data, flush=True):
         self._ask(1, at, len(data), data)
-        self._ask(3, 0, 0)
+        if flush:
+            self._ask(3, 0, 0)
 
 
 class World:
