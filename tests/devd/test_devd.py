@@ -31,7 +31,7 @@ def test_formats(world):
         c.close()
         world.release(d)
         assert until(lambda: not world.processes())
-    assert world.keeper.fds == {}
+    assert until(lambda: world.keeper.fds == {})
 
 
 def test_refusals(world):
