@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests of a host: their configuration, start and shell."""
+import hashlib
 import os
 import re
 import shlex
+import subprocess
+import tempfile
 
 from machine import TOP, Failed
 
@@ -76,11 +79,14 @@ class AnelGuest(Guest):
 
 
 def put_tool(host):
-    """The tool as it is built now, once for each machine."""
+    """The tool as it is built now, once for each machine. If dom0's disk has that one, nothing is to be done."""
     if host.try_run("test -x /usr/local/bin/anel")[0]:
-        with open(os.path.join(TOP, "build/cli/anel/anel"), "rb") as f:
-            host.put("/usr/local/bin/anel", f.read())
-        host.run("chmod +x /usr/local/bin/anel")
+        with tempfile.NamedTemporaryFile() as stripped:
+            subprocess.run(["strip", "-o", stripped.name, os.path.join(TOP, "build/cli/anel/anel")], check=True)
+            tool = stripped.read()
+        if host.run("sha256sum /usr/bin/anel").split()[0] != hashlib.sha256(tool).hexdigest():
+            host.put("/usr/local/bin/anel", tool)
+            host.run("chmod +x /usr/local/bin/anel")
     return host
 
 
