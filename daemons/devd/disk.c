@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "devd_proto.h"
+#include "format.h"
 #include "nbd.h"
 #include "skel/log.h"
 #include "skel/mem.h"
@@ -284,7 +285,7 @@ static int connect_disk(struct disk *d, struct why *why)
 {
 	char name[64];
 	struct qemu q;
-	int rc = qemu_check_image(&d->image, why);
+	int rc = format_check(d->image.fd, d->image.driver, why);
 
 	if (rc)
 		return rc;

@@ -26,31 +26,6 @@
 #define EXPORT	     "type=nbd,id=disk,name=disk,node-name=disk,writethrough=on"
 #define PATIENCE  20000 /* milliseconds */
 
-/* Of the qcow2 format's header (docs/interop/qcow2.txt of QEMU). */
-#define QCOW2_BACKING  8
-#define QCOW2_FEATURES 72
-#define QCOW2_EXTERNAL 4ull
-
-int qemu_check_image(const struct qemu_image *i, struct why *why)
-{
-	uint64_t backing, features = 0;
-	char head[80] = "";
-
-	if (strcmp(i->driver, "qcow2"))
-		return 0;
-	if (pread(i->fd, head, sizeof(head), 0) < 72 || memcmp(head, "QFI\xfb", 4))
-		return why_set(why, -EINVAL, "this is no qcow2 image");
-	memcpy(&backing, head + QCOW2_BACKING, 8);
-	if (be64toh(backing))
-		return why_set(why, -EOPNOTSUPP, "the image is a difference to another file, which cannot be used yet; "
-			       "qemu-img convert makes it whole");
-	if (head[7] >= 3)
-		memcpy(&features, head + QCOW2_FEATURES, 8);
-	if (be64toh(features) & QCOW2_EXTERNAL)
-		return why_set(why, -EOPNOTSUPP, "the image has its data in another file, which cannot be used");
-	return 0;
-}
-
 /* --- the process --- */
 
 static int listen_at(const char *path)

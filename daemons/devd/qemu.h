@@ -26,8 +26,6 @@ struct qemu {
 	uint16_t flags;			/* NBD's, of the transmission */
 };
 
-/* What an image must not have, as it would make QEMU open other files: by its first bytes. */
-int qemu_check_image(const struct qemu_image *i, struct why *why);
 /*
  * `kept` is called with the process's descriptor before it runs anything: it must be with whoever survives the daemon by then.
  * Takes up to 20 seconds.

@@ -9,12 +9,13 @@ import time
 import pytest
 
 from conftest import Refused, until
-from formats import qcow2, vhd
+from formats import dynamic_vhd, qcow2, vhd
 
 
 def test_formats(world):
     """What one process writes the next one reads, in the file's own format; the process's user may not open the file."""
-    for path, kind in (qcow2(world.folder + "/a.qcow2"), "qcow2"), (vhd(world.folder + "/a.vhd"), "vhd"):
+    for path, kind in ((qcow2(world.folder + "/a.qcow2"), "qcow2"), (vhd(world.folder + "/a.vhd"), "vhd"),
+                       (dynamic_vhd(world.folder + "/b.vhd"), "vhd")):
         os.chmod(path, 0o600)
         c, d = world.open(path, kind)
         assert d.size == 8 << 20 and d.read(1 << 20, 4096) == bytes(4096)
@@ -39,12 +40,16 @@ def test_refusals(world):
     good = qcow2(world.folder + "/good")
     with open(world.folder + "/noise", "wb") as f:
         f.write(os.urandom(1 << 20))
+    for name, image, size in (("tables", qcow2, 3 << 16), ("counts", qcow2, 65536), ("blocks", dynamic_vhd, 1536)):
+        os.truncate(image("%s/%s" % (world.folder, name)), size)
     for text, path, why in (("open raw w", good, "no such format"), ("open qcow2", good, "a request is"),
                             ("open qcow2 w", None, "a request is"),
                             ("open qcow2 w x", good, "a request is"), ("explode", good, "a request is"),
                             ("open qcow2 w", world.folder, "regular file"), ("open qcow2 r", good, "not open for that access"),
                             ("open qcow2 w", world.folder + "/noise", "no qcow2 image"),
                             ("open vhd w", world.folder + "/noise", "QEMU"),
+                            ("open qcow2 w", world.folder + "/tables", "cut short"), ("open qcow2 w", world.folder + "/counts", "cut short"),
+                            ("open vhd w", world.folder + "/blocks", "cut short"),
                             ("open qcow2 w", qcow2(world.folder + "/backed", backing=112), "a difference"),
                             ("open qcow2 w", qcow2(world.folder + "/apart", features=4), "in another file"),
                             ("open qcow2 w", qcow2(world.folder + "/unknown", features=1 << 40), "QEMU")):
