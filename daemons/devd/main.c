@@ -81,14 +81,17 @@ static int parse(int argc, char **argv)
 	return optind == argc ? -1 : usage(stderr);
 }
 
-/* The kernel does not load it by its netlink family's name. Nor shall it read partition tables, which are the guests'. */
+/*
+ * The kernel does not load it by its netlink family's name. Nor shall it read partition tables, which are the guests', or have
+ * devices that nobody uses.
+ */
 static void load_module(void)
 {
-	char *words[] = {"modprobe", "-q", "nbd", "max_part=0", NULL};
+	char *words[] = {"modprobe", "-q", "nbd", "nbds_max=0", "max_part=0", NULL};
 	char *environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	pid_t pid;
 
-	if (access("/sys/block/nbd0", F_OK) == 0)
+	if (access("/sys/module/nbd", F_OK) == 0)
 		return;
 	if (posix_spawnp(&pid, "modprobe", NULL, NULL, words, environment) == 0)
 		waitpid(pid, NULL, 0);

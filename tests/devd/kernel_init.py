@@ -169,7 +169,7 @@ def main():
     for kind, where in ("proc", "/proc"), ("sysfs", "/sys"), ("tmpfs", "/run"):
         sh("mount -t %s none %s" % (kind, where))
     fd = os.open(glob.glob("/usr/lib/uml/modules/*/kernel/drivers/block/nbd.ko")[0], os.O_RDONLY)
-    assert libc.syscall(FINIT_MODULE, fd, b"max_part=0", 0) == 0
+    assert libc.syscall(FINIT_MODULE, fd, b"nbds_max=0 max_part=0", 0) == 0
     os.mkdir(FOLDER)
     for i in range(3):
         qcow2("%s/%d" % (FOLDER, i))
