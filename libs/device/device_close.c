@@ -6,6 +6,7 @@
 #include <time.h>
 #include <xen/io/xenbus.h>
 #include "device/device.h"
+#include "device/device_plug.h"
 
 #define PATIENCE 20000	/* milliseconds for a back end to let go */
 
@@ -152,8 +153,10 @@ static int wait_one(struct store *s, struct closing *c, unsigned i, long until)
 
 int device_wait_closed(struct store *s, struct device_closing *c, struct why *why)
 {
+	static const char *const kinds[] = { "vbd", "vif", "console" };
 	long until = now_ms() + PATIENCE;
 	struct store_change *change;
+	char back[64];
 	int rc = 0, one;
 
 	for (unsigned i = 0; i < c->n; i++) {
@@ -164,9 +167,10 @@ int device_wait_closed(struct store *s, struct device_closing *c, struct why *wh
 	change = store_change();
 	for (unsigned i = 0; i < c->n; i++)
 		store_drop(change, "%s", c->list[i].back);
-	store_drop(change, "/local/domain/0/backend/vbd/%u", c->domain);
-	store_drop(change, "/local/domain/0/backend/vif/%u", c->domain);
-	store_drop(change, "/local/domain/0/backend/console/%u", c->domain);
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		snprintf(back, sizeof(back), "/local/domain/0/backend/%s/%u", kinds[i], c->domain);
+		device_drop_back(change, back);
+	}
 	one = store_commit(s, change);
 	if (one && !rc)
 		rc = why_set(why, one, "the devices' nodes cannot be removed: %s", strerror(-one));

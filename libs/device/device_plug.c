@@ -77,11 +77,20 @@ int device_back(struct store *s, unsigned domain, enum device_kind kind, unsigne
 	return rc;
 }
 
+void device_drop_back(struct store_change *c, const char *back)
+{
+	const char *rest = strstr(back, "/backend/");
+
+	store_drop(c, "%s", back);
+	if (rest)
+		store_drop(c, "%.*s/error%s", (int)(rest - back), back, rest);
+}
+
 static void drop_nodes(struct store_change *c, unsigned domain, enum device_kind kind, unsigned id, const char *back)
 {
 	store_drop(c, "/local/domain/%u/device/%s/%u", domain, kind_name(kind), id);
 	if (*back)
-		store_drop(c, "%s", back);
+		device_drop_back(c, back);
 	store_drop(c, "/libxl/%u/device/%s/%u", domain, kind_name(kind), id);
 	if (kind == DEVICE_DISK)
 		store_drop(c, "/libxl/%u/anel/drive/%u", domain, id);

@@ -13,6 +13,8 @@ char *device_drive(struct store *s, unsigned domain, unsigned id);
 unsigned device_free_card(struct store *s, unsigned domain);
 /* The node of its back end, if it is of the form that we write. */
 int device_back(struct store *s, unsigned domain, enum device_kind kind, unsigned id, char back[160]);
+/* Drops it, or what has them all, with what the back end has said of its errors. */
+void device_drop_back(struct store_change *c, const char *back);
 
 /* Checks, makes the nodes and waits until dom0's end is ready. On failure nothing is left. */
 int device_attach(struct store *s, unsigned domain, struct device *d, struct why *why);

@@ -122,6 +122,22 @@ def test_devices(disks):
     assert all_back(disks, free)
 
 
+def test_error_nodes(disks):
+    """What back ends say of front ends that lie goes with the device, unplugged or with its guest."""
+    g = AnelGuest(disks, "liar", options=[
+        'disk=["format=raw,vdev=xvda,access=rw,target=%s/a.img", "format=raw,vdev=xvdb,access=rw,target=%s/b.img"]' % (FOLDER, FOLDER)])
+    g.create(ready=None, flags="-p")
+    domid, errors = g.domid(), "xenstore-ls -f /local/domain/0/error | grep -o 'vbd/%d/[0-9]*/error = .*'; true"
+    for disk in 51712, 51728:
+        front = "/local/domain/%d/device/vbd/%d" % (domid, disk)
+        disks.run("xenstore-write %s/ring-ref 99999 %s/event-channel 99 %s/state 3" % (front, front, front))
+        disks.until(errors % domid, "^vbd/%d/%d/error = .*ring" % (domid, disk))
+    disks.run("anel block-detach liar xvda --force")
+    assert re.findall(r"vbd/%d/(\d+)/" % domid, disks.run(errors % domid)) == ["51728"]
+    g.destroy()
+    assert left_of(disks, domid) == [] and disks.run(errors % domid) == ""
+
+
 @pytest.mark.full
 def test_saved_devices(disks):
     """What a save and a move know of them."""
