@@ -20,8 +20,9 @@ typedef uint64_t paddr_t;	/* machine (host-physical) byte address */
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
-#define MIN(a, b)	((a) < (b) ? (a) : (b))
-#define MAX(a, b)	((a) > (b) ? (a) : (b))
+/* Each argument is evaluated once: now() or a word that others write may be among them. No constant expressions. */
+#define MIN(a, b)	({ __typeof__(1 ? (a) : (b)) min_a_ = (a), min_b_ = (b); min_a_ < min_b_ ? min_a_ : min_b_; })
+#define MAX(a, b)	({ __typeof__(1 ? (a) : (b)) max_a_ = (a), max_b_ = (b); max_a_ > max_b_ ? max_a_ : max_b_; })
 #define ROUNDUP(x, a)	(((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
 #define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
 #define BUILD_ASSERT(c)	_Static_assert(c, #c)

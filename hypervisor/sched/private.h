@@ -54,7 +54,7 @@ struct runqueue {
 	spinlock_t lock;
 	struct runqueue_core core;
 	struct timer slice;
-	s_time_t next_balance;
+	s_time_t next_balance, next_rotation;
 	bool online;
 } __cacheline;
 DECLARE_PER_CPU(struct runqueue, runqueue);
@@ -77,7 +77,8 @@ void vcpu_replace(struct vcpu *v);	/* allowed has changed: takes it off a CPU th
 /* wake.c */
 unsigned choose_cpu(struct vcpu *v);	/* rq lock of v */
 enum pull { PULL_NONE, PULL_DONE, PULL_BUSY };	/* BUSY: a queue that has some was locked */
-enum pull pull_from_others(struct runqueue *rq, unsigned cpu, bool idle);	/* rq lock */
+enum pull pull_for_idle(struct runqueue *rq, unsigned cpu);	/* rq lock */
+void balance(struct runqueue *rq, unsigned cpu, s_time_t t);	/* rq lock; cpu is busy */
 /* cap.c: lock of the vCPU's run queue held in the first three */
 int64_t cap_left(struct sched_vcpu *s, s_time_t t);	/* ns it may run now, INT64_MAX without cap */
 void cap_charge(struct sched_vcpu *s, int64_t ns, s_time_t t);

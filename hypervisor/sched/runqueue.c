@@ -2,6 +2,8 @@
 #include "sched/runqueue.h"
 
 #define VTIME_START (1ull << 40)	/* so that no sum goes below zero */
+#define MOST_LOOKED_AT 16
+#define SLEEP_COUNTED 1000000000ll	/* ns: no longer sleep is counted, so that no product overflows */
 
 static struct sched_entity *entity(struct tree_node *n)
 {
@@ -28,16 +30,22 @@ struct sched_entity *rq_after(const struct sched_entity *e)
 	return entity(tree_next(&e->node));
 }
 
-/* The queue's virtual time is the least of those in it. */
+/* By what the waiting are ordered. */
+static uint64_t key_of(const struct sched_entity *e)
+{
+	return e->vtime - (e->brief ? BRIEF_EDGE : 0);
+}
+
+/* The queue's virtual time is the least of those in it, or BRIEF_EDGE less. */
 static void advance(struct runqueue_core *q)
 {
 	struct sched_entity *first = rq_first(q);
 	uint64_t least = q->vtime;
 
 	if (first && q->running)
-		least = MIN(first->vtime, q->running->vtime);
+		least = MIN(first->node.key, q->running->vtime);
 	else if (first)
-		least = first->vtime;
+		least = first->node.key;
 	else if (q->running)
 		least = q->running->vtime;
 	if (least > q->vtime)
@@ -46,7 +54,7 @@ static void advance(struct runqueue_core *q)
 
 static void queue(struct runqueue_core *q, struct sched_entity *e)
 {
-	tree_insert(&q->waiting, &e->node, e->vtime);
+	tree_insert(&q->waiting, &e->node, key_of(e));
 	q->nr_waiting++;
 	e->place = PLACE_QUEUED;
 }
@@ -57,14 +65,20 @@ static void unqueue(struct runqueue_core *q, struct sched_entity *e)
 	q->nr_waiting--;
 }
 
-void rq_enter(struct runqueue_core *q, struct sched_entity *e)
+/* How much virtual time passes in the queue within the time that e slept, if e waits in it too. */
+static int64_t fallen_behind(const struct runqueue_core *q, const struct sched_entity *e, s_time_t t)
 {
-	int64_t lag = e->lag;
+	int64_t slept = e->off_since && t > e->off_since ? t - e->off_since : 0;
+
+	return MIN(slept, SLEEP_COUNTED) * SCHED_WEIGHT_DEFAULT / (int64_t)(q->load + e->weight + !e->weight);
+}
+
+void rq_enter(struct runqueue_core *q, struct sched_entity *e, s_time_t t)
+{
+	int64_t lag = MIN(e->lag, MAX_LAG) - fallen_behind(q, e, t);
 
 	if (lag < -WAKE_BONUS)
 		lag = -WAKE_BONUS;
-	if (lag > MAX_LAG)
-		lag = MAX_LAG;
 	e->vtime = q->vtime + (uint64_t)lag;
 	e->counted = e->weight;
 	q->load += e->counted;
@@ -84,13 +98,14 @@ void rq_leave(struct runqueue_core *q, struct sched_entity *e)
 {
 	unqueue(q, e);
 	forget(q, e);
+	e->off_since = 0;
 }
 
 void rq_run(struct runqueue_core *q, struct sched_entity *e, s_time_t t)
 {
 	unqueue(q, e);
 	e->place = PLACE_RUNNING;
-	e->charged_to = t;
+	e->charged_to = e->turn_from = t;
 	q->running = e;
 	advance(q);
 }
@@ -111,20 +126,25 @@ int64_t rq_charge(struct runqueue_core *q, s_time_t t)
 void rq_stop(struct runqueue_core *q, bool stays)
 {
 	struct sched_entity *e = q->running;
+	bool soon = e->charged_to - e->turn_from < BRIEF_TURN;
 
 	q->running = NULL;
-	if (stays)
+	e->brief = soon && (!stays || e->brief);
+	if (stays) {
 		queue(q, e);
-	else
+	} else {
 		forget(q, e);
+		e->off_since = e->charged_to;
+	}
 }
 
 void rq_yield(struct runqueue_core *q)
 {
 	struct sched_entity *first = rq_first(q);
 
-	if (first && q->running->vtime <= first->vtime)
-		q->running->vtime = first->vtime;	/* equal keys: the later insertion comes later */
+	q->running->brief = false;
+	if (first && q->running->vtime <= first->node.key)
+		q->running->vtime = first->node.key;	/* equal keys: the later insertion comes later */
 }
 
 bool rq_preempts(const struct runqueue_core *q, const struct sched_entity *e, s_time_t t)
@@ -135,5 +155,20 @@ bool rq_preempts(const struct runqueue_core *q, const struct sched_entity *e, s_
 	if (!r)
 		return true;
 	ran = t > r->charged_to ? (uint64_t)(t - r->charged_to) : 0;
-	return e->vtime < r->vtime + to_virtual(r, ran);
+	return key_of(e) < r->vtime + to_virtual(r, ran);
+}
+
+int64_t rq_turn(const struct runqueue_core *q)
+{
+	const struct sched_entity *r = q->running, *e = rq_first(q);
+	uint64_t ahead;
+
+	for (unsigned n = 0; e && !e->brief; e = rq_after(e))
+		if (++n == MOST_LOOKED_AT)
+			return SCHED_SLICE;
+	if (!e || !r)
+		return SCHED_SLICE;
+	ahead = e->node.key > r->vtime ? e->node.key - r->vtime : 0;
+	ahead = MIN(ahead, to_virtual(r, SCHED_SLICE));
+	return (int64_t)(ahead * r->weight / SCHED_WEIGHT_DEFAULT);
 }

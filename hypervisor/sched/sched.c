@@ -53,6 +53,7 @@ int sched_vcpu_create(struct vcpu *v, unsigned cpu_hint)
 		return -ENOMEM;
 	s->v = v;
 	s->e.weight = v->domain->sched->weight;
+	s->e.lag = NEWCOMER_LAG;
 	s->temporary_cpu = -1;
 	s->last_moved = ~0u;
 	list_init(&s->parked);

@@ -6,6 +6,7 @@
 #include "x86/cpu.h"
 #include "x86/time.h"
 
+#define SHORTEST_TURN 250000ll	/* ns, if the rate limit is less */
 #define BALANCE_PERIOD 30000000ll	/* ns between two looks of a busy CPU at the others' queues */
 
 DEFINE_PER_CPU(struct runqueue, runqueue);
@@ -163,9 +164,10 @@ void vcpu_wake(struct vcpu *v)
 	s->e.weight = v->domain->sched->weight;
 	t = now();
 	charge_running(rq, t);
-	rq_enter(&rq->core, &s->e);
+	rq_enter(&rq->core, &s->e, t);
 	runstate_change(v, RUNSTATE_runnable, t);
-	kick = rq_preempts(&rq->core, &s->e, t);
+	/* Or its turn is to be shorter. */
+	kick = rq_preempts(&rq->core, &s->e, t) || (s->e.brief && rq_turn(&rq->core) < SCHED_SLICE);
 	if (!rq->core.running)
 		cpumask_clear_cpu(cpu, &idle_cpus);
 	note_waiting(rq, cpu);
@@ -250,8 +252,10 @@ static struct sched_vcpu *pick(struct runqueue *rq, unsigned cpu, s_time_t t, in
 /* Until when it may go on; 0: for ever, for it is the idle vCPU. */
 static s_time_t turn_end(const struct runqueue *rq, const struct sched_vcpu *s, s_time_t t, int64_t left)
 {
-	int64_t turn = rq->core.nr_waiting ? SCHED_SLICE : SCHED_TICK;
+	int64_t turn = SCHED_TICK;
 
+	if (s && rq->core.nr_waiting)
+		turn = MAX(rq_turn(&rq->core), MAX((int64_t)sched_ratelimit_ns, SHORTEST_TURN));
 	return s ? t + MIN(turn, left) : 0;
 }
 
@@ -262,12 +266,12 @@ static struct sched_vcpu *pick_or_pull(struct runqueue *rq, unsigned cpu, s_time
 
 	if (rq->online && t >= rq->next_balance && rq->core.load) {
 		rq->next_balance = t + BALANCE_PERIOD;
-		pull_from_others(rq, cpu, false);
+		balance(rq, cpu, t);
 	}
 	s = pick(rq, cpu, t, left);
 	if (s || !rq->online)
 		return s;
-	switch (pull_from_others(rq, cpu, true)) {
+	switch (pull_for_idle(rq, cpu)) {
 	case PULL_DONE:
 		return pick(rq, cpu, t, left);
 	case PULL_BUSY:		/* somebody waits, but that queue was just in use: again at once */

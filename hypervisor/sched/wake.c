@@ -7,6 +7,9 @@
 #include "x86/time.h"
 
 #define MOST_LOOKED_AT 16	/* vCPUs of one queue, with interrupts off */
+#define ROTATE_PERIOD 240000000ll	/* ns */
+
+enum reason { IDLE, BALANCE, ROTATE };	/* to pull */
 
 /* First CPU of m after 'from', going round; NR_CPUS: m is empty. */
 static unsigned next_cyclic(unsigned from, const cpumask_t *m)
@@ -55,8 +58,8 @@ static unsigned left_to_owner(const struct runqueue *from)
 	return from->online && !READ_ONCE(from->core.running);
 }
 
-/* Under both locks: the first of 'from' that may run on cpu. */
-static struct sched_vcpu *find_movable(struct runqueue *from, unsigned cpu, uint64_t gain)
+/* Under both locks: the first of 'from' that may run on cpu; 'likes': only one that has it in its soft affinity. */
+static struct sched_vcpu *find_movable(struct runqueue *from, unsigned cpu, uint64_t gain, bool likes)
 {
 	struct sched_entity *e = rq_first(&from->core);
 	struct sched_vcpu *second = NULL;
@@ -71,14 +74,14 @@ static struct sched_vcpu *find_movable(struct runqueue *from, unsigned cpu, uint
 			continue;
 		if (cpumask_test_cpu(cpu, &s->soft))
 			return s;
-		if (!second)
+		if (!second && !likes)
 			second = s;
 	}
 	return second;
 }
 
 /* rq is locked; the victim's lock is only tried, so that two CPUs that look at each other cannot block. */
-static enum pull pull_one(struct runqueue *rq, unsigned cpu, unsigned victim, bool idle)
+static enum pull pull_one(struct runqueue *rq, unsigned cpu, unsigned victim, enum reason why)
 {
 	struct runqueue *from = &per_cpu(runqueue, victim);
 	uint64_t gain = UINT64_MAX;
@@ -90,54 +93,75 @@ static enum pull pull_one(struct runqueue *rq, unsigned cpu, unsigned victim, bo
 	if (!spin_trylock(&from->lock))
 		return PULL_BUSY;
 	/* An even exchange of roles is allowed: it is how three vCPUs share two CPUs. */
-	if (!idle)
+	if (why == BALANCE)
 		gain = from->core.load > rq->core.load ? from->core.load - rq->core.load : 0;
+	else if (why == ROTATE && from->core.load < rq->core.load)
+		gain = 0;
 	if (gain)
-		s = find_movable(from, cpu, gain);
+		s = find_movable(from, cpu, gain, why == ROTATE);
 	if (s) {
 		rq_leave(&from->core, &s->e);
 		if (!from->core.nr_waiting)
 			cpumask_clear_cpu(victim, &waiting_cpus);
 		s->v->processor = cpu;
 		/* It runs first here, and another waits and may move: else the same one would be to and fro, and never run. */
-		if (!idle)
-			s->e.lag = -WAKE_BONUS;
-		rq_enter(&rq->core, &s->e);
+		if (why == BALANCE)
+			s->e.lag = MIN(s->e.lag, -1);
+		rq_enter(&rq->core, &s->e, 0);
 	}
 	spin_unlock(&from->lock);
 	return s ? PULL_DONE : PULL_NONE;
 }
 
-enum pull pull_from_others(struct runqueue *rq, unsigned cpu, bool idle)
+enum pull pull_for_idle(struct runqueue *rq, unsigned cpu)
 {
-	unsigned victim = cpu, busiest = NR_CPUS;
-	uint64_t most = 0;
+	unsigned victim = cpu;
 	enum pull got = PULL_NONE;
 
-	if (idle) {
-		for (unsigned n = cpumask_weight(&waiting_cpus); n; n--) {
-			enum pull one;
+	for (unsigned n = cpumask_weight(&waiting_cpus); n; n--) {
+		enum pull one;
 
-			victim = next_cyclic(victim, &waiting_cpus);
-			if (victim >= NR_CPUS)
-				break;
-			if (victim == cpu)
-				continue;
-			one = pull_one(rq, cpu, victim, true);
-			if (one == PULL_DONE)
-				return PULL_DONE;
-			if (one == PULL_BUSY)
-				got = PULL_BUSY;
-		}
-		return got;
+		victim = next_cyclic(victim, &waiting_cpus);
+		if (victim >= NR_CPUS)
+			break;
+		if (victim == cpu)
+			continue;
+		one = pull_one(rq, cpu, victim, IDLE);
+		if (one == PULL_DONE)
+			return PULL_DONE;
+		if (one == PULL_BUSY)
+			got = PULL_BUSY;
 	}
+	return got;
+}
+
+/*
+ * CPUs are not alike: one has more interrupts, another a slow sibling, a third serves those that sleep and are in no load. Where
+ * the loads are even one is taken from the next CPU all the same; that one's next look restores the balance with another.
+ */
+static void rotate(struct runqueue *rq, unsigned cpu)
+{
+	unsigned victim = next_cyclic(cpu, &waiting_cpus);
+
+	if (victim < NR_CPUS && victim != cpu)
+		pull_one(rq, cpu, victim, ROTATE);
+}
+
+void balance(struct runqueue *rq, unsigned cpu, s_time_t t)
+{
+	unsigned victim, busiest = NR_CPUS;
+	uint64_t most = 0;
+
 	for_each_cpu(victim, &waiting_cpus) {
 		if (victim != cpu && load_of(victim) > most) {
 			most = load_of(victim);
 			busiest = victim;
 		}
 	}
-	return busiest < NR_CPUS ? pull_one(rq, cpu, busiest, false) : PULL_NONE;
+	if (busiest < NR_CPUS && pull_one(rq, cpu, busiest, BALANCE) == PULL_NONE && t >= rq->next_rotation) {
+		rq->next_rotation = t + ROTATE_PERIOD;
+		rotate(rq, cpu);
+	}
 }
 
 /* All that end a poll come through here: the count falls once for each. True: one of the bits was set. */

@@ -45,7 +45,7 @@ static void shares_by_weight(void **state)
 	for (int i = 0; i < 6; i++) {
 		e[i].weight = weight[i];
 		sum += weight[i];
-		rq_enter(&q, &e[i]);
+		rq_enter(&q, &e[i], t);
 	}
 	for (int i = 0; i < 4000000; i++) {
 		s_time_t ns = 100000 + rand() % 5900000;
@@ -67,13 +67,13 @@ static void sleeper_runs_first(void **state)
 
 	for (int i = 0; i < 10; i++) {
 		busy[i].weight = 256;
-		rq_enter(&q, &busy[i]);
+		rq_enter(&q, &busy[i], t);
 	}
 	for (int i = 0; i < 1000; i++)
 		turn(SCHED_SLICE);
 	s.lag = -1000000000000ll;	/* it slept for long */
 	rq_run(&q, rq_first(&q), t);
-	rq_enter(&q, &s);
+	rq_enter(&q, &s, t);
 	assert_true(rq_preempts(&q, &s, t));
 	assert_ptr_equal(rq_first(&q), &s);
 }
@@ -83,10 +83,10 @@ static void sleeping_earns_nothing(void **state)
 	struct sched_entity busy = { .weight = 256 }, s = { .weight = 256 };
 	int64_t ran_busy = 0, ran_s = 0;
 
-	rq_enter(&q, &busy);
+	rq_enter(&q, &busy, t);
 	/* s sleeps an instant after each millisecond of work. */
 	for (int i = 0; i < 100000; i++) {
-		rq_enter(&q, &s);
+		rq_enter(&q, &s, t);
 		while (rq_first(&q) != &s)
 			turn(1000000), ran_busy += 1000000;
 		rq_run(&q, &s, t);
@@ -99,12 +99,100 @@ static void sleeping_earns_nothing(void **state)
 	assert_true(ran_s <= ran_busy + 2 * WAKE_BONUS);
 }
 
+/* s works and sleeps in turn, beside busy ones that take turns of a slice; each of its wake-ups is at a time of their turn. */
+static int64_t work_and_sleep(struct sched_entity *s, s_time_t work, s_time_t sleep, unsigned times, unsigned *waited)
+{
+	int64_t ran = 0;
+
+	*waited = 0;
+	for (unsigned i = 0; i < times; i++) {
+		s_time_t wakes = t + sleep;
+
+		while (t < wakes)
+			turn(MIN(SCHED_SLICE, wakes - t));
+		rq_run(&q, rq_first(&q), t);
+		rq_enter(&q, s, t);
+		*waited += !rq_preempts(&q, s, t);
+		rq_stop(&q, true);
+		while (rq_first(&q) != s)
+			turn(SCHED_SLICE);
+		rq_run(&q, s, t);
+		t += work;
+		ran += work;
+		rq_charge(&q, t);
+		rq_stop(&q, false);
+	}
+	return ran;
+}
+
+static void light_sleeper_is_always_next(void **state)
+{
+	struct sched_entity busy[4] = { { .weight = 0 } }, s = { .weight = 256 };
+	unsigned waited;
+
+	for (int i = 0; i < 4; i++) {
+		busy[i].weight = 256;
+		rq_enter(&q, &busy[i], t);
+	}
+	work_and_sleep(&s, 300000, 2000000, 1000, &waited);
+	assert_true(waited <= 1);	/* the first time it had not slept */
+}
+
+static void heavy_sleeper_gets_its_share(void **state)
+{
+	static const s_time_t sleep[] = { 10000, 100000, 1000000, 3000000 };
+	struct sched_entity busy[4] = { { .weight = 0 } }, s = { .weight = 256 };
+	unsigned waited;
+
+	for (int i = 0; i < 4; i++) {
+		busy[i].weight = 256;
+		rq_enter(&q, &busy[i], t);
+	}
+	for (int i = 0; i < 4; i++) {
+		s_time_t start = t;
+		int64_t ran = work_and_sleep(&s, 1000000, sleep[i], 3000, &waited), fair = (t - start) / 5;
+
+		assert_true(ran <= fair + 2 * WAKE_BONUS);
+		/* And what it asked for, or nearly its share. */
+		assert_true(ran >= MIN(fair, 3000 * 1000000ll) * 9 / 10);
+	}
+}
+
+/* Each of them has slept for a moment first, as one that waits for its disk, then runs a slice, and is never seen again. */
+static void newcomers_leave_the_old_their_share(void **state)
+{
+	struct sched_entity busy = { .weight = 256 };
+	int64_t ran_busy = 0, ran_new = 0;
+
+	rq_enter(&q, &busy, t);
+	for (int i = 0; i < 1000; i++) {
+		struct sched_entity s = { .weight = 256, .lag = NEWCOMER_LAG };
+
+		rq_enter(&q, &s, t);
+		for (int k = 0; k < 2; k++) {
+			s_time_t ns = k ? SCHED_SLICE : 100000;
+
+			while (rq_first(&q) != &s)
+				turn(SCHED_SLICE), ran_busy += SCHED_SLICE;
+			rq_run(&q, &s, t);
+			t += ns;
+			ran_new += ns;
+			rq_charge(&q, t);
+			rq_stop(&q, false);
+			t += 100000;
+			if (!k)
+				rq_enter(&q, &s, t);
+		}
+	}
+	assert_true(ran_busy >= ran_new * 9 / 10);
+}
+
 static void yield_goes_behind(void **state)
 {
 	struct sched_entity a = { .weight = 256 }, b = { .weight = 256 };
 
-	rq_enter(&q, &a);
-	rq_enter(&q, &b);
+	rq_enter(&q, &a, t);
+	rq_enter(&q, &b, t);
 	for (int i = 0; i < 100; i++) {
 		struct sched_entity *first = rq_first(&q), *other = first == &a ? &b : &a;
 
@@ -134,7 +222,7 @@ static void order_and_counts_hold(void **state)
 		if (x->place == PLACE_QUEUED)
 			rq_leave(&q, x);
 		else if (x->place == PLACE_OFF)
-			rq_enter(&q, x);
+			rq_enter(&q, x, t);
 		if (rand() % 2)
 			turn(rand() % SCHED_SLICE);
 		assert_true(q.vtime >= last_vtime);
@@ -143,7 +231,7 @@ static void order_and_counts_hold(void **state)
 			continue;
 		for (struct sched_entity *w = rq_first(&q); w; w = rq_after(w)) {
 			assert_true(w->node.key >= key);
-			assert_int_equal(w->node.key, w->vtime);
+			assert_int_equal(w->node.key, w->vtime - (w->brief ? BRIEF_EDGE : 0));
 			key = w->node.key;
 			load += w->weight;
 			n++;
@@ -184,6 +272,9 @@ int main(void)
 		cmocka_unit_test_setup(shares_by_weight, fresh),
 		cmocka_unit_test_setup(sleeper_runs_first, fresh),
 		cmocka_unit_test_setup(sleeping_earns_nothing, fresh),
+		cmocka_unit_test_setup(light_sleeper_is_always_next, fresh),
+		cmocka_unit_test_setup(heavy_sleeper_gets_its_share, fresh),
+		cmocka_unit_test_setup(newcomers_leave_the_old_their_share, fresh),
 		cmocka_unit_test_setup(yield_goes_behind, fresh),
 		cmocka_unit_test_setup(order_and_counts_hold, fresh),
 		cmocka_unit_test(tree_is_ordered_and_stable),

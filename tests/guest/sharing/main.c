@@ -181,6 +181,41 @@ CASE(three_on_two, "three domains on two CPUs get about two thirds each")
 	end(3);
 }
 
+/* Half of the time, in short turns, so that it is seldom among those that want to run when they are counted. */
+static void nibble(struct comm *c)
+{
+	while (!c->arg[0]) {
+		struct sched_poll p = { .timeout = time_ns() + MS };
+
+		sched_op(SCHEDOP_poll, &p);
+		for (u64 until = time_ns() + MS; time_ns() < until;)
+			;
+	}
+}
+
+CASE(uneven, "four domains share two CPUs evenly, though a fifth has its part of one of them alone")
+{
+	u64 ran[KIDS], all = 0;
+
+	if (!begin(5, 3))
+		return;
+	EXPECT_RC(pin(0, 3), 0);
+	kid[4].comm->arg[0] = 1;
+	EXPECT(WAIT_FOR(!kid[4].comm->fn, 10 * SEC));
+	EXPECT_RC(pin(kid[4].id, 1), 0);
+	kid[4].comm->arg[0] = 0;
+	kid[4].comm->fn = nibble;
+	measure(5, 4 * SEC, ran);
+	for (int i = 0; i < 4; i++)
+		all += ran[i];
+	for (int i = 0; i < 4; i++)
+		if (!EXPECT(near(ran[i], all / 4, 12)))
+			say("%d: %lu of %lu", i, ran[i], all);
+	EXPECT(ran[4] > 100 * MS);
+	say("%lu %lu %lu %lu and %lu us", ran[0] / 1000, ran[1] / 1000, ran[2] / 1000, ran[3] / 1000, ran[4] / 1000);
+	end(5);
+}
+
 CASE(affinity, "a busy domain goes where its affinity sends it, at once, many times")
 {
 	struct xen_domctl d = { 0 };
