@@ -255,6 +255,7 @@ def busy(run):
 
     done = window(run, workers, 40, latencies)
     run.add("busy: work, least to most", min(done) / max(done))
+    run.add("busy: work in all", sum(done) / 1e3)
     run.host.run("xl sched-credit2 -d busy0 -w 512")
     heavy, *others = window(run, workers, 20)
     part = heavy / statistics.mean(others) / 2
