@@ -105,7 +105,9 @@ void rq_run(struct runqueue_core *q, struct sched_entity *e, s_time_t t)
 {
 	unqueue(q, e);
 	e->place = PLACE_RUNNING;
-	e->charged_to = e->turn_from = t;
+	if (e->charged_to != t)	/* else it goes on */
+		e->turn_from = t;
+	e->charged_to = t;
 	q->running = e;
 	advance(q);
 }

@@ -187,6 +187,33 @@ static void newcomers_leave_the_old_their_share(void **state)
 	assert_true(ran_busy >= ran_new * 9 / 10);
 }
 
+static void run_for(struct sched_entity *e, s_time_t ns, bool stays)
+{
+	rq_run(&q, e, t);
+	t += ns;
+	rq_charge(&q, t);
+	rq_stop(&q, stays);
+}
+
+static void brief_is_who_sleeps_soon(void **state)
+{
+	struct sched_entity e = { .weight = 256 };
+
+	rq_enter(&q, &e, t);
+	run_for(&e, BRIEF_TURN / 2, false);
+	assert_true(e.brief);
+	/* A turn that was only looked at in its midst is one turn. */
+	rq_enter(&q, &e, t);
+	run_for(&e, BRIEF_TURN * 3 / 4, true);
+	run_for(&e, BRIEF_TURN * 3 / 4, false);
+	assert_false(e.brief);
+	rq_enter(&q, &e, t);
+	run_for(&e, BRIEF_TURN * 3 / 4, true);
+	t += 1000;
+	run_for(&e, BRIEF_TURN * 3 / 4, false);
+	assert_true(e.brief);
+}
+
 static void yield_goes_behind(void **state)
 {
 	struct sched_entity a = { .weight = 256 }, b = { .weight = 256 };
@@ -275,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup(light_sleeper_is_always_next, fresh),
 		cmocka_unit_test_setup(heavy_sleeper_gets_its_share, fresh),
 		cmocka_unit_test_setup(newcomers_leave_the_old_their_share, fresh),
+		cmocka_unit_test_setup(brief_is_who_sleeps_soon, fresh),
 		cmocka_unit_test_setup(yield_goes_behind, fresh),
 		cmocka_unit_test_setup(order_and_counts_hold, fresh),
 		cmocka_unit_test(tree_is_ordered_and_stable),
