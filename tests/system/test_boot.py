@@ -5,7 +5,7 @@ import re
 import pytest
 
 import machine
-from guests import Guest
+from guests import AnelGuest, Guest
 
 NO_SMAP = "max,smap=off,smep=off"
 # What Debian's Xen cannot have under QEMU 7.2 (see machine.PEER_CPU) is left to the default there.
@@ -95,6 +95,27 @@ def test_grub(boot, firmware):
     if firmware == "uefi" and not machine.PEER:	# GRUB 2.06 ends the boot services, which Xen takes for a BIOS
         efi_services(m)
     assert m.power_off() == 0
+
+
+@pytest.mark.full
+@pytest.mark.anel
+@pytest.mark.parametrize("choice", ["anel", "debian"])
+def test_iso(boot, tmp_path, choice):
+    """What ./dev iso makes, dom0's root on it: the menu starts our tools by itself, and the second entry Debian's."""
+    words = "console=hvc0 root=live anel.agent"
+    machine.make_iso(str(tmp_path / "iso"), "console=com1 com1=115200,8n1 dom0_mem=1G,max:1G", words)
+    m = boot(firmware="bios", iso=str(tmp_path / "iso"), disk="none", boot_timeout=600, wait=False)
+    if choice == "debian":
+        m.wait_log("with Debian's xenstored")
+        m.type(b"\x1b[B\r")
+    m.wait_ready(600)
+    assert "anel.tools=" + choice in m.run("cat /proc/cmdline").split()
+    running = m.run("ps -e -o comm= | grep -xE 'anel-(stored|consoled|domd|devd)|xenstored|xenconsoled' | sort").split()
+    assert running == {"anel": ["anel-consoled", "anel-devd", "anel-domd", "anel-stored"], "debian": ["xenconsoled", "xenstored"]}[choice]
+    # Debian's xenconsoled keeps no log unless it is told to.
+    g = (AnelGuest if choice == "anel" else Guest)(m, "live").create(ready=None)
+    m.until("/usr/lib/anel/guest-run live 'echo $((6 * 7))' 20", "^42$", 120)
+    g.destroy()
 
 
 @pytest.mark.full
