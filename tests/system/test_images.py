@@ -37,10 +37,13 @@ def write(guest, piece, names):
                      "seek=%d conv=fsync 2>/dev/null || exit 1; done; md5sum </piece" % (BLOCKS, names, piece * BLOCKS), 100).split()[0]
 
 
-def sums(host_or_guest, piece, paths):
-    out = host_or_guest.run("echo 3 >/proc/sys/vm/drop_caches; for d in %s; do dd if=$d bs=64k skip=%d count=%d 2>/dev/null | md5sum; done"
-                            % (" ".join(paths), piece * BLOCKS, BLOCKS), 100)
-    return re.findall(r"[0-9a-f]{32}", out)
+def sums(host_or_guest, pieces, paths):
+    """Of the first pieces: for each a list with the sum of it on each disk."""
+    out = host_or_guest.run("echo 3 >/proc/sys/vm/drop_caches; for i in $(seq 0 %d %d); do for d in %s; do "
+                            "dd if=$d bs=64k skip=$i count=%d 2>/dev/null | md5sum; done; done"
+                            % (BLOCKS, (pieces - 1) * BLOCKS, " ".join(paths), BLOCKS), 100)
+    found = re.findall(r"[0-9a-f]{32}", out)
+    return [found[i:i + len(paths)] for i in range(0, len(found), len(paths))]
 
 
 def processes(host, n):
@@ -86,14 +89,14 @@ def test_images(images):
     images.until("anel-ctl anel-devd disks", r"^/dev/nbd\d+ qcow2 w$")
     images.run("kill -9 " + new[0])
     wrote.append(write(g, 3, names))
-    assert [sums(g, i, paths) for i in range(4)] == [[w] * 3 for w in wrote]
+    assert sums(g, 4, paths) == [[w] * 3 for w in wrote]
     g.destroy()
     nothing_left(images)
     assert left_of(images, domid) == []
     # In the formats' files, as QEMU's tools read them.
     images.run("qemu-img check -q %s" % QCOW2)
     images.run("cd %s && qemu-img convert -f qcow2 -O raw disk.qcow2 a && qemu-img convert -f vpc -O raw disk.vhd b" % FOLDER)
-    assert [sums(images, i, [FOLDER + "/a", FOLDER + "/b", lv]) for i in range(4)] == [[w] * 3 for w in wrote]
+    assert sums(images, 4, [FOLDER + "/a", FOLDER + "/b", lv]) == [[w] * 3 for w in wrote]
     # LVM looks at nothing that dom0 has not made a volume of: a copy of one, as a guest could have it on its disk, is none.
     assert images.run("cp /var/tmp/pv /var/tmp/copy; losetup -f /var/tmp/copy; pvs --noheadings -o vg_name 2>&1").split() == ["guests"]
     images.run("vgremove -qqf guests; losetup -D; rm /var/tmp/pv /var/tmp/copy /var/tmp/a /var/tmp/b; : >/etc/lvm/devices/system.devices")
