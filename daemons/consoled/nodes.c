@@ -80,16 +80,22 @@ int nodes_further(struct store *s, uint16_t domid, uint32_t *numbers)
 	return 0;
 }
 
+/* The domain may be destroyed meanwhile: its folder does not come back for this. */
 static int put_if_other(struct store *s, const char *base, const char *name, const char *value)
 {
-	char *now = store_read_at(s, base, name), path[96];
+	char *now = store_read_at(s, base, name);
 	int rc = 0;
 
 	if (!now && errno != ENOENT)
 		return -errno;
 	if (!now || strcmp(now, value)) {
-		snprintf(path, sizeof(path), "%s/%s", base, name);
-		rc = store_write(s, path, value);
+		struct store_change *c = store_change();
+
+		store_require(c, "%s", base);
+		store_put(c, NULL, value, "%s/%s", base, name);
+		rc = store_commit(s, c);
+		if (rc == -ENOENT)
+			rc = 0;
 	}
 	free(now);
 	return rc;

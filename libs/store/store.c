@@ -329,6 +329,17 @@ void store_drop(struct store_change *c, const char *format, ...)
 	add(c, XS_RM, path, "", 0);
 }
 
+void store_require(struct store_change *c, const char *format, ...)
+{
+	char path[XENSTORE_ABS_PATH_MAX + 1];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	add(c, XS_READ, path, "", 0);
+}
+
 /* Numbers the messages for this try; returns the first number. */
 static uint32_t address(struct store *s, struct store_change *c, uint32_t transaction)
 {

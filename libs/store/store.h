@@ -38,6 +38,8 @@ struct store_change *store_change(void);
 void store_put(struct store_change *c, const char *perms, const char *value, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 void store_drop(struct store_change *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Only if this node is there: else the commit does nothing and returns -ENOENT. */
+void store_require(struct store_change *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Frees the change, whatever comes of it. A node that is dropped and is not there is no failure. */
 int store_commit(struct store *s, struct store_change *c);
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from client import strings
 from guest import IN_CONS, IN_PROD, OUT_CONS, OUT_PROD, Terminal, until
 
 KILLS = int(os.environ.get("ANEL_CONSOLE_KILLS", "200"))
@@ -228,6 +229,26 @@ def test_death(world):
     assert world.log("guest-d5.log") == b"last words"
     assert until(lambda: not world.keeper.fds)
     t.close()
+
+
+def test_gone_at_once(world):
+    """A domain that is destroyed while its console is published: its folder does not come back."""
+    last = world.domain(1)
+    world.tty(1)
+    for i in range(2, 152):
+        world.domain(i)
+        end = time.monotonic() + i % 30 / 10000
+        while time.monotonic() < end:
+            pass
+        world.store.ask("RM", strings("/local/domain/%d" % i))
+        world.die(i)
+    # It has looked at all of them when it knows one that came later.
+    world.domain(200)
+    world.tty(200)
+    assert until(lambda: len(world.keeper.fds) == 2)
+    left = world.store.ask("DIRECTORY", strings("/local/domain"))
+    assert set(left.split(b"\0")) - {b"", b"0"} == {b"1", b"200"}, left
+    assert last
 
 
 def test_many(world):
