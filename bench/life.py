@@ -63,10 +63,10 @@ class Side:
         return sum(map(int, out.split()))
 
     def many(self, n):
-        """Without devices and never run, so that what is measured is the tools."""
+        """Without devices and never run, so that what is measured is the tools. xl cannot build the kernel in 64 MiB."""
         before = self.memory()
         self.add("dom0's memory, no guest", before)
-        list_ = [guests.Guest(self.host, "many%d" % i, memory=64) for i in range(n)]
+        list_ = [guests.Guest(self.host, "many%d" % i, memory=96) for i in range(n)]
         script = "; ".join("%s create -q -p %s" % (self.tool, g.config) for g in list_)
         self.host.put("/run/many", "set -e; " + script + "\n")
         self.add("many guests, each", self.timed("run many 68 sh /run/many", 60 * n)["many"] / n)
@@ -78,7 +78,7 @@ class Side:
 
 def measure(tool, options, samples):
     host = machine.Machine("life-" + tool, kernel=options.hypervisor or run.KERNELS["anel"], kernel_args="quiet", tools=TOOLS[tool],
-                           mem="%dM" % (3072 + 72 * options.guests), boot_timeout=400, cpu=machine.PEER_CPU)
+                           mem="%dM" % (3072 + 104 * options.guests), boot_timeout=400, cpu=machine.PEER_CPU)
     try:
         host.run("mkdir -p /run/bench")
         with open(os.path.join(run.OUT, "anel-bench"), "rb") as f:
