@@ -5,18 +5,22 @@ import re
 
 import pytest
 
-from guests import AnelGuest, all_back, free_mib, left_of, wait_gone
+from guests import AnelGuest, all_back, free_mib, left_of, put_tool, wait_gone
 
 FOLDER = "/var/tmp/disks"
 OURS, THEIRS = "10.0.0.61", "10.0.0.62"
 MAC = "00:16:3e:00:00:61"
 
 
+def make_files(host):
+    """Two disks and two CDs that are files."""
+    host.run("mkdir -p %s; cd %s; truncate -s 16M a.img b.img; "
+             "for i in 1 2; do (echo this is CD $i; head -c 4M /dev/zero) >$i.iso; done" % (FOLDER, FOLDER))
+
+
 @pytest.fixture
 def disks(anel):
-    """Two disks and two CDs that are files."""
-    anel.run("mkdir -p %s; cd %s; truncate -s 16M a.img b.img; "
-             "for i in 1 2; do (echo this is CD $i; head -c 4M /dev/zero) >$i.iso; done" % (FOLDER, FOLDER))
+    make_files(anel)
     yield anel
     anel.run("rm -r " + FOLDER)
 
@@ -122,8 +126,12 @@ def test_devices(disks):
     assert all_back(disks, free)
 
 
-def test_error_nodes(disks):
-    """What back ends say of front ends that lie goes with the device, unplugged or with its guest."""
+@pytest.mark.full
+def test_error_nodes(boot):
+    """What back ends say of front ends that lie goes with the device, unplugged or with its guest. blkback of 6.1 warns of
+    itself when it gives up such a front end, on any hypervisor: so in a dom0 that no other test looks at."""
+    disks = put_tool(boot())
+    make_files(disks)
     g = AnelGuest(disks, "liar", options=[
         'disk=["format=raw,vdev=xvda,access=rw,target=%s/a.img", "format=raw,vdev=xvdb,access=rw,target=%s/b.img"]' % (FOLDER, FOLDER)])
     g.create(ready=None, flags="-p")
