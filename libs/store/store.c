@@ -318,26 +318,30 @@ void store_put(struct store_change *c, const char *perms, const char *value, con
 	add(c, XS_SET_PERMS, path, list, n);
 }
 
-void store_drop(struct store_change *c, const char *format, ...)
+static void add_path(struct store_change *c, uint32_t type, const char *format, va_list args)
 {
 	char path[XENSTORE_ABS_PATH_MAX + 1];
+
+	vsnprintf(path, sizeof(path), format, args);
+	add(c, type, path, "", 0);
+}
+
+void store_drop(struct store_change *c, const char *format, ...)
+{
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(path, sizeof(path), format, args);
+	add_path(c, XS_RM, format, args);
 	va_end(args);
-	add(c, XS_RM, path, "", 0);
 }
 
 void store_require(struct store_change *c, const char *format, ...)
 {
-	char path[XENSTORE_ABS_PATH_MAX + 1];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(path, sizeof(path), format, args);
+	add_path(c, XS_READ, format, args);
 	va_end(args);
-	add(c, XS_READ, path, "", 0);
 }
 
 /* Numbers the messages for this try; returns the first number. */

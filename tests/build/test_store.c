@@ -148,6 +148,44 @@ static void no_change(void **state)
 	finish(t);
 }
 
+/* There is /here and nothing else; how each transaction ended. */
+static char ends[8];
+
+static void with_one_node(int s)
+{
+	char body[XENSTORE_PAYLOAD_MAX + 1];
+	struct xsd_sockmsg m;
+
+	while (get(s, &m, body)) {
+		if (m.type == XS_TRANSACTION_START)
+			put(s, m.type, &m, "7", 2);
+		else if (m.tx_id != 7)
+			put(s, XS_ERROR, &m, "EINVAL", 7);
+		else if (m.type == XS_READ && strcmp(body, "/here"))
+			put(s, XS_ERROR, &m, "ENOENT", 7);
+		else
+			put(s, m.type, &m, "OK", 3);
+		if (m.type == XS_TRANSACTION_END)
+			strncat(ends, body, 1);
+	}
+}
+
+static void required(void **state)
+{
+	static const struct { const char *path; int rc; } tries[] = { { "/here", 0 }, { "/gone", -ENOENT } };
+	pthread_t t = begin(with_one_node);
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct store_change *c = store_change();
+
+		store_require(c, "%s", tries[i].path);
+		store_put(c, NULL, "x", "%s/below", tries[i].path);
+		assert_int_equal(store_commit(client, c), tries[i].rc);
+	}
+	finish(t);
+	assert_string_equal(ends, "TF");
+}
+
 static void reading(int s)
 {
 	char body[XENSTORE_PAYLOAD_MAX + 1];
@@ -253,8 +291,8 @@ static int end(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(change), cmocka_unit_test(no_change), cmocka_unit_test(reads),
-					    cmocka_unit_test(lies) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(change), cmocka_unit_test(no_change), cmocka_unit_test(required),
+					    cmocka_unit_test(reads), cmocka_unit_test(lies) };
 
 	return cmocka_run_group_tests(tests, start, end);
 }
