@@ -120,9 +120,11 @@ void slot_put(struct slot *slot, const char *from, uint32_t len, uint32_t offset
 
 void slot_commit(struct slot *slot, uint32_t from_index, uint32_t len)
 {
+	/* First of all batch_end, and `end` last: while they differ nobody believes the other two (ring_resume). */
+	__atomic_store_n(&slot->batch_end, slot->end + len, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	slot->batch_from = from_index;
 	slot->batch_size = len;
-	__atomic_store_n(&slot->batch_end, slot->end + len, __ATOMIC_RELEASE);
 	__atomic_store_n(&slot->end, slot->batch_end, __ATOMIC_RELEASE);
 }
 

@@ -6,13 +6,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -118,6 +123,59 @@ static void test_stream(void **state)
 	logfile_close(&log);
 	check_file("log", &at);
 	assert_true(at == sent);
+}
+
+/* One more instruction of the child; false: it has ended. */
+static bool step(pid_t child)
+{
+	int status;
+
+	assert_int_equal(ptrace(PTRACE_SINGLESTEP, child, NULL, NULL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFSTOPPED(status);
+}
+
+/* Stopped after each instruction of taking a batch: who starts with what memory holds then has every byte, once. */
+static void test_stopped_anywhere(void **state)
+{
+	uint64_t sent = 0, stops = 0, begun = 0;
+	uint32_t index, copy_index;
+	struct slot *slot = slots_new(&slots, 5, 0, handle, &index), *copy = slots_new(&slots, 6, 0, handle, &copy_index);
+	struct xencons_interface *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status;
+	pid_t child;
+
+	assert_ptr_not_equal(shared, MAP_FAILED);
+	page.out_cons = page.out_prod = UINT32_MAX - 100;
+	/* The batch before it leaves its marks, and the next one goes over both ends of the ring. */
+	guest_writes(&sent, 70);
+	assert_int_equal(ring_receive(&page, slot), 70);
+	guest_writes(&sent, 50);
+	*shared = page;
+	child = fork();
+	if (child == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		ring_receive(shared, slot);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSTOPPED(status));
+	assert_int_equal(ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_EXITKILL), 0);
+	do {
+		page = *shared;
+		memcpy(copy, slot, SLOT_HEAD + SLOT_HISTORY);
+		stops++;
+		begun += copy->end != sent && (copy->batch_end != 70 || copy->batch_size != 70);
+		ring_resume(&page, copy);
+		assert_true(ring_receive(&page, copy) >= 0);
+		assert_int_equal(copy->end, sent);
+		assert_true(page.out_cons == page.out_prod);
+		for (uint64_t p = 0; p < sent; p++)
+			assert_int_equal(slot_byte(copy, p), of_stream(p));
+	} while (step(child));
+	assert_true(slot->end == sent && begun && stops > begun);
+	munmap(shared, sizeof(*shared));
 }
 
 static void test_rotation(void **state)
@@ -317,6 +375,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_stream, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_stopped_anywhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rotation, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stuck_rotation, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shared_file, set_up, tear_down),
