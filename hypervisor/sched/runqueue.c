@@ -2,7 +2,6 @@
 #include "sched/runqueue.h"
 
 #define VTIME_START (1ull << 40)	/* so that no sum goes below zero */
-#define MOST_LOOKED_AT 16
 #define SLEEP_COUNTED 1000000000ll	/* ns: no longer sleep is counted, so that no product overflows */
 
 static struct sched_entity *entity(struct tree_node *n)

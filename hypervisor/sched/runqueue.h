@@ -7,7 +7,7 @@
  * less than its share is next whenever it wakes. But at most WAKE_BONUS behind the queue's own virtual time (the least in it):
  * enough to be next, not enough to make up for having slept long.
  *
- * Who is brief, by going to sleep soon in its last turn, goes before those that are up to BRIEF_EDGE further behind; and where it
+ * Who is brief, asleep soon in its last turn, goes before those that are up to BRIEF_EDGE further behind; and where it
  * has used its share and must wait, it waits until they have caught up, not until their turns are over.
  */
 #ifndef SCHED_RUNQUEUE_H
@@ -21,6 +21,7 @@
 #define MAX_LAG			20000000ll	/* ns of virtual time that one may be ahead when it comes to a queue */
 /* Of virtual time: the first turn of a new one comes after one of each that waits. It may not live to repay what it is given. */
 #define NEWCOMER_LAG		SCHED_SLICE
+#define MOST_LOOKED_AT		16	/* vCPUs of one queue, with interrupts off */
 #define BRIEF_TURN		2000000ll	/* ns */
 #define BRIEF_EDGE		2000000ll	/* ns of virtual time */
 

@@ -6,7 +6,6 @@
 #include "x86/cpu.h"
 #include "x86/time.h"
 
-#define MOST_LOOKED_AT 16	/* vCPUs of one queue, with interrupts off */
 #define ROTATE_PERIOD 240000000ll	/* ns */
 
 enum reason { IDLE, BALANCE, ROTATE };	/* to pull */

@@ -3,9 +3,10 @@
  * How late one that sleeps most of the time runs, beside others that only compute.
  *
  * What could be wrong: who wakes waits for the end of another's turn, or of many turns: its latency grows with the number of those
- * that want to run. How it is provoked: a domain sleeps for two milliseconds and works for a tenth of one, again and again, beside
- * none, one, four and twelve that compute. One CPU, and time counted in instructions (QEMU's -icount), so that the machine's speed
- * and load do not matter.
+ * that want to run. How it is provoked: a domain sleeps for two milliseconds and works for a tenth of one or two, again and again.
+ * Beside none, one, four and eight that compute it runs almost at once each time. Beside twelve it asks for a little more than its
+ * share, and waits for the others to catch up, but for no whole turn. One CPU; time goes by instructions (QEMU's -icount), so
+ * that the machine's speed and load do not matter.
  */
 #include "child.h"
 
