@@ -27,13 +27,21 @@ STRICT = ("--hypervisor", os.path.join(OUT, "ubsan/hypervisor/anel"), "--xen-arg
 class Sums:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
+        self.stories = []
         self.lock = threading.Lock()
 
-    def add(self, passed=0, failed=0, skipped=0):
+    def add(self, passed=0, failed=0, skipped=0, story=None):
+        """story: the lines that tell what failed; they are shown once more at the end."""
         with self.lock:
             self.passed += passed
             self.failed += failed
             self.skipped += skipped
+            self.stories += [story] if story else []
+
+
+def shortened(text, lines=60):
+    """The last so many lines."""
+    return "\n".join(text.rstrip().splitlines()[-lines:])
 
 
 def stage(name, function, sums):
@@ -46,7 +54,7 @@ def stage(name, function, sums):
 def checks(sums):
     for tool in ("check_layers.py", "check_ceilings.py", "check_command_line.py", "check_advisories.py"):
         ok = subprocess.run([PYTHON, os.path.join(TOP, "tools", tool)]).returncode == 0
-        sums.add(passed=ok, failed=not ok)
+        sums.add(passed=ok, failed=not ok, story=None if ok else tool)
 
 
 def unit(sums):
@@ -55,29 +63,33 @@ def unit(sums):
         os.unlink(log)
     p = subprocess.run(["meson", "test", "-C", OUT, "--suite", "unit", "--print-errorlogs"])
     if not os.path.exists(log):
-        sums.add(failed=1)
+        sums.add(failed=1, story="unit tests: they did not run")
         return
     failed = 0
     with open(log) as f:
-        for line in f:
-            ok = json.loads(line)["result"] == "OK"
+        for test in map(json.loads, f):
+            ok = test["result"] == "OK"
             failed += not ok
-            sums.add(passed=ok, failed=not ok)
+            sums.add(passed=ok, failed=not ok, story=None if ok else "unit test %s: %s" % (test["name"], shortened(test.get("stdout", ""))))
     if p.returncode and not failed:
-        sums.add(failed=1)
+        sums.add(failed=1, story="unit tests: meson's exit code is %d" % p.returncode)
 
 
 def tool(sums, path, *options, prefix="", before=()):
     """A program of tests/ whose last line has the sums."""
     p = subprocess.Popen([*before, PYTHON, os.path.join(TOP, path), *options], stdout=subprocess.PIPE, text=True)
-    last = None
+    last, stories, told = None, [], False
     for line in p.stdout:
         print(prefix + line, end="", flush=True)
         last = re.search(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", line) or last
+        bad = re.match(r"(?i)(failure|error)\b", line)
+        told = bool(bad) or (told and not re.match(r"(?i)(success|skip)\b|\d+ passed", line))
+        if told:
+            stories.append((path + ": " if bad else "    ") + line)
     if last:
-        sums.add(*(int(n or 0) for n in last.groups()))
+        sums.add(*(int(n or 0) for n in last.groups()), story=shortened("".join(stories)))
     if not last or (p.wait() and not int(last.group(2))):
-        sums.add(failed=1)
+        sums.add(failed=1, story="%s: exit code %d" % (path, p.wait()))
 
 
 def guests(sums, *options):
@@ -107,12 +119,15 @@ def pytest(sums, report, *args, prefix=""):
         print(prefix + line, end="", flush=True)
     p.wait()
     if not os.path.exists(report):
-        sums.add(failed=1)
+        sums.add(failed=1, story="pytest made no %s: exit code %d" % (report, p.returncode))
         return
     for suite in xml.parse(report).getroot().iter("testsuite"):
         n = {k: int(suite.get(k)) for k in ("tests", "failures", "errors", "skipped")}
         bad = n["failures"] + n["errors"]
         sums.add(max(0, n["tests"] - bad - n["skipped"]), bad, n["skipped"])
+        for case in suite.iter("testcase"):
+            for bad in (*case.iter("failure"), *case.iter("error")):
+                sums.add(story="%s::%s\n%s" % (case.get("classname"), case.get("name"), shortened(bad.text or bad.get("message"))))
 
 
 def together(*work):
@@ -161,6 +176,10 @@ def main(args):
         stage("system tests", lambda s: system(s, args), sums)
     else:
         stage("system tests, and fuzzers beside them", lambda s: system(s, args, fuzzers), sums)
+    if sums.stories:
+        print("== what failed, once more")
+    for story in sums.stories:
+        print(story + "\n")
     print("%d passed, %d failed, %d skipped" % (sums.passed, sums.failed, sums.skipped))
     return 1 if sums.failed or not sums.passed else 0
 

@@ -134,8 +134,7 @@ static void die(const struct cpu_user_regs *regs, uint64_t rsp, uint64_t rip, co
 	printk(LOG_ERR "Panic on CPU %u:\n", smp_processor_id());
 	printk(LOG_ERR "%s\n", reason);
 	printk(LOG_ERR "****************************************\n");
-	if (regs)
-		show_registers(regs);
+	show_registers(regs);
 	show_call_trace(rsp, rip);
 	if (nr_cpus_online > 1)
 		smp_stop_others(show_one_cpu);
@@ -144,16 +143,50 @@ static void die(const struct cpu_user_regs *regs, uint64_t rsp, uint64_t rip, co
 	reboot_unless_told();
 }
 
+/* Fills regs with this function's caller's: what a panic that no trap brought shows. */
+static void own_registers(struct cpu_user_regs *regs, uint64_t rsp, uint64_t rip)
+{
+#define STORE(reg, field) __asm__ volatile("mov %%" reg ", %0" : "=m"(regs->field))
+	STORE("rax", rax);
+	STORE("rbx", rbx);
+	STORE("rcx", rcx);
+	STORE("rdx", rdx);
+	STORE("rsi", rsi);
+	STORE("rdi", rdi);
+	STORE("rbp", rbp);
+	STORE("r8", r8);
+	STORE("r9", r9);
+	STORE("r10", r10);
+	STORE("r11", r11);
+	STORE("r12", r12);
+	STORE("r13", r13);
+	STORE("r14", r14);
+	STORE("r15", r15);
+	STORE("cs", cs);
+	STORE("ss", ss);
+	STORE("ds", ds);
+	STORE("es", es);
+	STORE("fs", fs);
+	STORE("gs", gs);
+#undef STORE
+	__asm__ volatile("pushfq; popq %0" : "=r"(regs->rflags));
+	regs->rsp = rsp;
+	regs->rip = rip;
+}
+
 void panic(const char *fmt, ...)
 {
+	static struct cpu_user_regs regs;
 	static char reason[512];
+	uint64_t rsp = (uint64_t)__builtin_frame_address(0), rip = (uint64_t)__builtin_return_address(0);
 	va_list ap;
 
 	enter_panic();
+	own_registers(&regs, rsp, rip);
 	va_start(ap, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
-	die(NULL, (uint64_t)__builtin_frame_address(0), (uint64_t)__builtin_return_address(0), reason);
+	die(&regs, rsp, rip, reason);
 }
 
 void panic_at(const struct cpu_user_regs *regs, const char *fmt, ...)
