@@ -241,12 +241,12 @@ def test_killed_under_load(kept_store):
         w.c.ask("WATCH", strings("/kill/" + w.neighbour, "n"))
     for w in workers:
         w.start()
-    rng = random.Random(5)
-    for _ in range(KILLS):
+    rng, kills = random.Random(5), 0
+    # Some kills hit a process that is about to start: the more, the busier the machine.
+    while (kills < KILLS or store.keeper.starts <= KILLS / 2) and not any(w.error for w in workers):
         time.sleep(rng.uniform(0.005, 0.06))
         store.keeper.kill()
-        if any(w.error for w in workers):
-            break
+        kills += 1
     time.sleep(0.3)
     stop.set()
     for w in workers:
@@ -258,8 +258,6 @@ def test_killed_under_load(kept_store):
         # One at once when the watch was set, then one a write.
         assert len(w.c.drain(1)) == 1 + by_name[w.neighbour].writes, w.me
     assert int(dom0.read("/shared/n")) == sum(w.commits for w in workers)
-    # Some kills hit a process that was about to start.
-    assert store.keeper.starts > KILLS / 2
     store.check()
 
 
