@@ -128,6 +128,7 @@ def arguments():
     p.add_argument("--only", action="append", help="daemons to measure")
     p.add_argument("--hypervisor", help="to boot instead of Anel's release build")
     p.add_argument("--json", metavar="FILE")
+    p.add_argument("--by-instructions", action="store_true", help="a dom0 of one CPU, whose time goes by instructions")
     return p.parse_args()
 
 
@@ -139,7 +140,7 @@ def in_machine(options, arguments):
     run.compile_all()
     os.environ.setdefault("ANEL_LOGS", os.path.join(run.OUT, "logs"))
     host = machine.Machine("store", kernel=options.hypervisor or run.KERNELS["anel"], kernel_args="quiet", boot_timeout=400,
-                           cpu=machine.PEER_CPU)
+                           cpu=machine.PEER_CPU, by_instructions=options.by_instructions)
     try:
         for path in (os.path.join(run.OUT, "anel-bench"), os.path.abspath(__file__), *(os.path.join(TOP, "build", p) for p in OWN)):
             with open(path, "rb") as f:

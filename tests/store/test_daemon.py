@@ -12,6 +12,8 @@ import pytest
 from client import Error, SocketClient, strings
 
 KILLS = int(os.environ.get("ANEL_STORE_KILLS", "100"))
+DOOM_EVERY, DOOM_SPARE = 1024, 65536     # daemons/stored/server_conn.c
+HELD_NODES = 9000
 
 
 def test_many_clients(store):
@@ -122,6 +124,47 @@ def memory(pid):
         return int(f.read().split()[1]) * 4096
 
 
+def start(c):
+    return int(c.ask("START", b"\0").rstrip(b"\0"))
+
+
+def nodes(c):
+    return int(c.ask("CONTROL", strings("memreport")).split()[1].rstrip(b"\0"))
+
+
+def write_many(c, n):
+    for first in range(0, n, 100):
+        bodies = [strings("/held/%d" % i) + b"x" for i in range(first, min(first + 100, n))]
+        c.s.sendall(b"".join(struct.pack("<IIII", 11, 1, 0, len(b)) + b for b in bodies))
+        for _ in bodies:
+            assert c.message()[0] == "WRITE"
+
+
+def test_guest_holds_transactions_open(store):
+    """They are so many, what they hold of the past is bounded however much others write, they hinder nobody, and go with the guest."""
+    g, dom0 = store.guest(5), store.client()
+    g.write("mine", "0")
+    write_many(dom0, HELD_NODES)
+    present, most, held = nodes(dom0), 0, []
+    for n in range(12):
+        if n < 10:
+            held.append(start(g))
+            assert g.read("mine", held[n]) == "0"
+            g.write("theirs/%d" % n, "x" * 1000, held[n])
+        write_many(dom0, HELD_NODES)
+        most = max(most, nodes(dom0))
+        assert dom0.transaction(lambda tx: dom0.write("/held/1", dom0.read("/held/2", tx), tx)) == 1
+    with pytest.raises(Error, match="ENOSPC"):
+        while True:
+            start(g)
+    assert DOOM_SPARE < most < 2 * present + DOOM_SPARE + DOOM_EVERY, "%d nodes, and %d are there" % (most, present)
+    with pytest.raises(Error, match="EAGAIN"):
+        g.ask("END", b"T\0", held[0])
+    store.domain_dies(5)
+    assert until(lambda: nodes(dom0) <= present), "%d nodes, and %d are there" % (nodes(dom0), present)
+    store.check()
+
+
 def test_client_leaves_as_a_domain_dies(store):
     """Both are seen at once, the death first: the client is gone when its own news comes."""
     store.guest(5)
@@ -154,7 +197,7 @@ def test_restart_keeps_all(store):
     c.write("/a", "1")
     c.ask("WATCH", strings("/a", "t"))
     g.ask("WATCH", strings("/local/domain/5/b", "u"))
-    tx = int(c.ask("START", b"\0").rstrip(b"\0"))
+    tx = start(c)
     c.write("/a", "2", tx)
     whole = struct.pack("<IIII", 2, 99, 0, 3) + b"/a\0"
     c.s.sendall(whole[:9])
