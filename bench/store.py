@@ -12,6 +12,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -71,8 +72,9 @@ class Daemon:
 
     def wait(self):
         for _ in range(200):
-            if os.path.exists(self.socket):
-                return
+            with socket.socket(socket.AF_UNIX) as s:
+                if not s.connect_ex(self.socket):
+                    return
             if self.process.poll() is not None:
                 break
             time.sleep(0.1)
