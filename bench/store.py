@@ -44,7 +44,7 @@ class Daemon:
         with open(self.folder + "/fake/dom0", "wb") as f:
             f.truncate(4096)
         with open(self.folder + "/fake/port", "w") as f:
-            f.write("1\n")
+            f.write("1")
         if name == OURS:
             command = [folder + "/anel-keep", folder + "/anel-stored", "--pid-file", self.folder + "/pid", "--state", self.folder + "/state", "--socket", self.socket]
         elif name == "xenstored":

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 #include <linux/major.h>
 #include "args.h"
 #include "device/device_plug.h"
+#include "device/image.h"
 #include "domains.h"
 #include "output.h"
 #include "spec.h"
@@ -24,17 +24,16 @@ static json_t *node(struct vm_host *host, const char *base, const char *name, bo
 	return v;
 }
 
-/* An image's block device whose process was given up answers with errors: anel-devd has hung up (docs/anel-devd.md). */
-static bool is_broken(struct vm_host *host, const char *back)
+/* An image's block device whose process was given up answers with errors (docs/anel-devd.md). */
+static const char *health(struct vm_host *host, const char *back)
 {
-	char *device = store_read_at(host->store, back, "physical-device"), path[48];
+	char *device = store_read_at(host->store, back, "physical-device");
 	unsigned major, minor;
 	bool is_nbd = device && sscanf(device, "%x:%x", &major, &minor) == 2 && major == NBD_MAJOR;
+	int served = is_nbd ? image_served(minor) : 1;
 
 	free(device);
-	if (is_nbd)
-		snprintf(path, sizeof(path), "/sys/block/nbd%u/pid", minor);
-	return is_nbd && access(path, F_OK) < 0;
+	return served > 0 ? "ok" : served == 0 ? "broken" : "unknown";
 }
 
 static json_t *empty_drive_json(struct vm_host *host, domid_t id, unsigned number)
@@ -69,7 +68,7 @@ static json_t *device_json(struct vm_host *host, domid_t id, enum device_kind ki
 		json_object_set_new(o, texts[kind][i][0], node(host, back, texts[kind][i][1], false));
 	if (kind == DEVICE_DISK) {
 		json_object_set_new(o, "ring_ref", node(host, front, "ring-ref", true));
-		json_object_set_new(o, "health", json_string(is_broken(host, back) ? "broken" : "ok"));
+		json_object_set_new(o, "health", json_string(health(host, back)));
 	} else {
 		json_object_set_new(o, "tx_ring_ref", node(host, front, "tx-ring-ref", true));
 		json_object_set_new(o, "rx_ring_ref", node(host, front, "rx-ring-ref", true));

@@ -58,6 +58,22 @@ static int ask(int devd, const char *text, int file)
 	return sendmsg(devd, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+int image_served(unsigned number)
+{
+	char text[DEVD_MESSAGE_MAX];
+	struct why why;
+	int devd = connect_devd(&why), len = sprintf(text, "serves %u", number), rc;
+	ssize_t n;
+
+	if (devd < 0)
+		return devd;
+	n = send(devd, text, len, MSG_NOSIGNAL) < 0 ? -1 : recv(devd, text, sizeof(text) - 1, 0);
+	rc = n < 0 ? -errno : n == 0 ? -EPIPE : 0;
+	close(devd);
+	text[n > 0 ? n : 0] = 0;
+	return rc ? rc : !strcmp(text, "0yes") ? 1 : !strcmp(text, "0no") ? 0 : -EPROTO;
+}
+
 int image_open(const char *file, const char *format, bool read_only, char node[32], struct why *why)
 {
 	char text[DEVD_MESSAGE_MAX];
