@@ -8,11 +8,13 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include "domd/domd_json.h"
 #include "domd_proto.h"
 
 #define PATIENCE 20 /* seconds */
+#define RESTART	 5  /* seconds for a dead daemon to be there again */
 
 static int open_socket(struct why *why)
 {
@@ -72,22 +74,19 @@ static int receive_line(int fd, char *line, size_t size)
 	return -EPROTO;
 }
 
-/* Takes the request. */
-static int call(json_t *request, struct why *why)
+static int call(const json_t *request, struct why *why)
 {
 	char line[4096];
 	int fd = open_socket(why), rc = fd < 0 ? fd : send_line(fd, request);
 	json_t *answer, *error;
 
-	json_decref(request);
 	if (fd < 0)
 		return rc;
 	if (!rc)
 		rc = receive_line(fd, line, sizeof(line));
 	close(fd);
 	if (rc)
-		return why_set(why, rc == -ENOENT || rc == -ECONNREFUSED ? -EIO : rc, "anel-domd does not answer: %s",
-			       strerror(-rc));
+		return why_set(why, rc, "anel-domd does not answer: %s", strerror(-rc));
 	answer = json_loads(line, 0, NULL);
 	error = json_object_get(answer, "error");
 	if (!answer || error) {
@@ -101,9 +100,19 @@ static int call(json_t *request, struct why *why)
 
 int domd_adopt(const struct vm_config *config, domid_t id, struct why *why)
 {
-	json_t *o = domd_json_put(config);
+	const struct timespec pause = {.tv_nsec = 100000000};
+	json_t *o = domd_json_put(config), *request;
+	int rc;
 
-	if (!o)
+	request = o ? json_pack("{s:s, s:i, s:o}", "method", "adopt", "domain", (int)id, "config", o) : NULL;
+	if (!request)
 		return why_set(why, -ENOMEM, "the configuration cannot be written as JSON");
-	return call(json_pack("{s:s, s:i, s:o}", "method", "adopt", "domain", (int)id, "config", o), why);
+	/* It may just have died, and be started again; to be told twice does not harm. */
+	rc = call(request, why);
+	for (int i = 0; i < RESTART * 10 && (rc == -ECONNREFUSED || rc == -EPIPE || rc == -ECONNRESET); i++) {
+		nanosleep(&pause, NULL);
+		rc = call(request, why);
+	}
+	json_decref(request);
+	return rc;
 }
