@@ -68,7 +68,7 @@ def test_guest(store):
     assert g.drain() == [("data", "token"), ("data/b", "token")]
     dom0.ask("WATCH", strings("@releaseDomain", "gone"))
     store.domain_dies(5)
-    assert dom0.drain() == [("@releaseDomain", "gone")] * 2
+    assert until(lambda: dom0.drain() == [("@releaseDomain", "gone")] * 2)
     with pytest.raises(Error, match="ENOENT"):
         dom0.read("/local/domain/5")
     store.check()
@@ -92,7 +92,7 @@ def test_guest_breaks_its_ring(store):
     store.check()
 
 
-def until(what, timeout=10):
+def until(what, timeout=30):
     limit = time.monotonic() + timeout
     while not what():
         if time.monotonic() > limit:
@@ -236,7 +236,9 @@ def test_flood(store, floods):
     order = [watcher.message()[3].decode().split("\0")[0] for _ in range(1600 * floods + 100)]
     assert order.count("/flood/b") == 100 and order.count("/flood/a") == 1600 * floods
     mine = [-1] + [i for i, path in enumerate(order) if path == "/flood/b"]
-    assert max(next - this - 1 for this, next in zip(mine, mine[1:])) <= 2 * floods
+    gaps = [next - this - 1 for this, next in zip(mine, mine[1:])]
+    # When it was stopped it may have known of one of them already, whose turn comes before the others are looked at.
+    assert gaps[0] <= 2 * floods + 2 and max(gaps[1:]) <= 2 * floods, gaps
 
 
 class Worker(threading.Thread):
@@ -299,7 +301,7 @@ def test_killed_under_load(kept_store):
     by_name = {w.me: w for w in workers}
     for w in workers:
         # One at once when the watch was set, then one a write.
-        assert len(w.c.drain(1)) == 1 + by_name[w.neighbour].writes, w.me
+        assert len(w.c.drain()) == 1 + by_name[w.neighbour].writes, w.me
     assert int(dom0.read("/shared/n")) == sum(w.commits for w in workers)
     store.check()
 
