@@ -347,11 +347,8 @@ int console_attach(struct console *c, uint64_t ref, uint32_t port)
 
 void console_detach(struct console *c)
 {
-	if (c->ring.page) {
-		/* The next ring is another, of which nothing was counted. */
-		c->slot->batch_size = 0;
+	if (c->ring.page)
 		shared_detach(&c->ring);
-	}
 	c->masked = false;
 	set_interest(c);
 }

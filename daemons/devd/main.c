@@ -132,5 +132,8 @@ int main(int argc, char **argv)
 	control_open(&server.loop, options.state, verbs, &server);
 	skel_ready("serving");
 	err = server_run(&server);
-	return err ? skel_fail("serving", err) : 0;
+	if (err)
+		return skel_fail("serving", err);
+	unlink(options.socket);	/* who comes is not to wait */
+	return 0;
 }

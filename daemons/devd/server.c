@@ -7,13 +7,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "devd_proto.h"
 #include "disk.h"
 #include "nbd.h"
+#include "skel/listen.h"
 #include "skel/log.h"
 #include "skel/mem.h"
 #include "skel/skel.h"
@@ -55,9 +54,7 @@ static int serve(struct client *c, const char *request, int fd, char device[32],
 	    c->use >= 0) {
 		if (fd >= 0)
 			close(fd);
-		return why_set(why, -EINVAL,
-			       "a request is \"open FORMAT r|w\" with the image's descriptor, once a connection, or "
-			       "\"serves NUMBER\"");
+		return why_set(why, -EINVAL, "a request is \"open FORMAT r|w\" with the image's descriptor, once a connection");
 	}
 	d = disk_open(c->server, format, access == 'w', fd, why);
 	if (!d)
@@ -76,16 +73,6 @@ static int serve(struct client *c, const char *request, int fd, char device[32],
 	return 0;
 }
 
-static const char *serves(const struct server *v, unsigned number)
-{
-	const struct disk *d;
-
-	list_each(d, &v->disks, struct disk, all)
-		if (d->index == number)
-			return "yes";
-	return "no";
-}
-
 static void on_request(struct loop_source *source, uint32_t events)
 {
 	struct client *c = (struct client *)source;
@@ -100,8 +87,6 @@ static void on_request(struct loop_source *source, uint32_t events)
 	struct cmsghdr *head = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
 	struct why why = {""};
 	int fd = -1, rc;
-	unsigned number;
-	char rest;
 
 	if (n < 0 && errno == EAGAIN)
 		return;
@@ -112,10 +97,6 @@ static void on_request(struct loop_source *source, uint32_t events)
 	text[n] = 0;
 	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS && head->cmsg_len == CMSG_LEN(sizeof(fd)))
 		memcpy(&fd, CMSG_DATA(head), sizeof(fd));
-	if (fd < 0 && sscanf(text, "serves %u%c", &number, &rest) == 1) {
-		answer(c, 0, serves(c->server, number));
-		return;
-	}
 	rc = serve(c, text, fd, device, &why);
 	answer(c, rc, rc ? why.text : device);
 }
@@ -151,25 +132,6 @@ static void on_client(struct loop_source *source, uint32_t events)
 	v->nr_clients++;
 }
 
-static int listen_at(struct server *v, const char *path)
-{
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	mode_t mask;
-	int err;
-
-	if (strlen(path) >= sizeof(at.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(at.sun_path, path);
-	v->listen = (struct loop_source){on_client, socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-	if (v->listen.fd < 0)
-		return -errno;
-	unlink(path);
-	mask = umask(0177);
-	err = bind(v->listen.fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(v->listen.fd, 16) < 0 ? -errno : 0;
-	umask(mask);
-	return err ? err : loop_add(&v->loop, &v->listen, EPOLLIN);
-}
-
 int server_init(struct server *v, const char *socket)
 {
 	int err = loop_init(&v->loop);
@@ -181,7 +143,8 @@ int server_init(struct server *v, const char *socket)
 	list_init(&v->gone);
 	skel_kept_fds(disk_kept, v);
 	disk_take_over(v);
-	return listen_at(v, socket);
+	v->listen = (struct loop_source){on_client, listen_at(socket, SOCK_SEQPACKET, 16)};
+	return v->listen.fd < 0 ? v->listen.fd : loop_add(&v->loop, &v->listen, EPOLLIN);
 }
 
 int server_run(struct server *v)

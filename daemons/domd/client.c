@@ -6,13 +6,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include <xen/sched.h>
 
 #include "domd_proto.h"
+#include "skel/listen.h"
 #include "skel/log.h"
 #include "skel/mem.h"
 
@@ -314,23 +313,12 @@ static void on_caller(struct loop_source *source, uint32_t events)
 
 int client_listen(struct server *v, const char *path)
 {
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	mode_t mask;
-	int fd, rc;
+	int fd = listen_at(path, SOCK_STREAM, 16), rc;
 
-	if (strlen(path) >= sizeof(at.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(at.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return -errno;
-	unlink(path);
-	mask = umask(0177);
-	rc = bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 16) < 0 ? -errno : 0;
-	umask(mask);
+		return fd;
 	v->listener = (struct loop_source){on_caller, fd};
-	if (!rc)
-		rc = loop_add(&v->loop, &v->listener, EPOLLIN);
+	rc = loop_add(&v->loop, &v->listener, EPOLLIN);
 	if (rc)
 		close(fd);
 	return rc;

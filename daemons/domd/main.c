@@ -142,5 +142,8 @@ int main(int argc, char **argv)
 		return skel_fail("the store", err);
 	skel_ready("serving");
 	err = server_run(&server);
-	return err ? skel_fail("the store is gone", err) : 0;
+	if (err)
+		return skel_fail("the store is gone", err);
+	unlink(options.socket);	/* who comes is not to wait */
+	return 0;
 }

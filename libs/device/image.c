@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+#include "caller/caller.h"
 #include "devd_proto.h"
 
 #define PATIENCE 60	/* seconds */
@@ -26,23 +26,17 @@ bool image_format(const char *name)
 	return false;
 }
 
-static int connect_devd(struct why *why)
+static int connect_devd(int64_t until, struct why *why)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	const struct timeval patience = { .tv_sec = PATIENCE };
-	const char *path = getenv("ANEL_DEVD_SOCKET");
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	const char *at = getenv("ANEL_DEVD_SOCKET"), *path = at ? at : DEVD_SOCKET;
+	int fd = caller_connect(path, SOCK_SEQPACKET, until);
 
-	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path ? path : DEVD_SOCKET);
 	if (fd < 0)
-		return why_set(why, -errno, "no socket: %s", strerror(errno));
+		return why_set(why, -EOPNOTSUPP, "images of a format need the daemon anel-devd, which does not answer at %s: %s",
+			       path, strerror(-fd));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if (connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0)
-		return fd;
-	why_set(why, -EOPNOTSUPP, "images of a format need the daemon anel-devd, which does not answer at %s: %s", at.sun_path,
-		strerror(errno));
-	close(fd);
-	return -EOPNOTSUPP;
+	return fd;
 }
 
 static int ask(int devd, const char *text, int file)
@@ -58,43 +52,42 @@ static int ask(int devd, const char *text, int file)
 	return sendmsg(devd, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-int image_served(unsigned number)
+/* One request and its answer in text, with a zero after it: its length. */
+static ssize_t call(int devd, char *text, int file)
 {
-	char text[DEVD_MESSAGE_MAX];
-	struct why why;
-	int devd = connect_devd(&why), len = sprintf(text, "serves %u", number), rc;
-	ssize_t n;
+	int rc = ask(devd, text, file);
+	ssize_t n = rc ? rc : recv(devd, text, DEVD_MESSAGE_MAX - 1, 0);
 
-	if (devd < 0)
-		return devd;
-	n = send(devd, text, len, MSG_NOSIGNAL) < 0 ? -1 : recv(devd, text, sizeof(text) - 1, 0);
-	rc = n < 0 ? -errno : n == 0 ? -EPIPE : 0;
-	close(devd);
-	text[n > 0 ? n : 0] = 0;
-	return rc ? rc : !strcmp(text, "0yes") ? 1 : !strcmp(text, "0no") ? 0 : -EPROTO;
+	if (n <= 0)
+		return rc ? rc : n < 0 ? -errno : -EPIPE;
+	text[n] = 0;
+	return n;
 }
 
 int image_open(const char *file, const char *format, bool read_only, char node[32], struct why *why)
 {
+	const int64_t until = caller_until(PATIENCE);
 	char text[DEVD_MESSAGE_MAX];
-	ssize_t n = 0;
 	int devd, rc, fd = open(file, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	ssize_t n;
 
 	if (fd < 0)
 		return why_set(why, -errno, "%s: %s", file, strerror(errno));
-	devd = connect_devd(why);
-	if (devd < 0) {
-		close(fd);
-		return devd;
+	for (;;) {
+		devd = connect_devd(until, why);
+		if (devd < 0)
+			break;
+		snprintf(text, sizeof(text), "open %s %c", format, read_only ? 'r' : 'w');
+		n = call(devd, text, fd);
+		/* What one that was killed had begun, its successor takes away. */
+		if (n >= 0 || !caller_again(n, until))
+			break;
+		close(devd);
 	}
-	snprintf(text, sizeof(text), "open %s %c", format, read_only ? 'r' : 'w');
-	rc = ask(devd, text, fd);
 	close(fd);
-	if (!rc) {
-		n = recv(devd, text, sizeof(text) - 1, 0);
-		rc = n < 0 ? -errno : n == 0 ? -EPIPE : 0;
-	}
-	text[n > 0 ? n : 0] = 0;
+	if (devd < 0)
+		return devd;
+	rc = n < 0 ? n : 0;
 	if (!rc && text[0] == '0' && n < 32) {
 		strcpy(node, text + 1);
 		return devd;

@@ -7,32 +7,24 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+#include "caller/caller.h"
 #include "domd/domd_json.h"
 #include "domd_proto.h"
 
 #define PATIENCE 20 /* seconds */
-#define RESTART	 5  /* seconds for a dead daemon to be there again */
 
-static int open_socket(struct why *why)
+static int open_socket(int64_t until, struct why *why)
 {
 	const char *path = getenv("ANEL_DOMD_SOCKET");
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	struct timeval patience = {.tv_sec = PATIENCE};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
+	int fd = caller_connect(path && *path ? path : DOMD_SOCKET, SOCK_STREAM, until);
 
-	snprintf(to.sun_path, sizeof(to.sun_path), "%s", path && *path ? path : DOMD_SOCKET);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0) {
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-		return fd;
-	}
-	rc = why_set(why, -errno, "anel-domd does not run: %s", strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return rc;
+	if (fd < 0)
+		return why_set(why, fd, "anel-domd does not run: %s", strerror(-fd));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	return fd;
 }
 
 static int send_line(int fd, const json_t *request)
@@ -74,19 +66,28 @@ static int receive_line(int fd, char *line, size_t size)
 	return -EPROTO;
 }
 
-static int call(const json_t *request, struct why *why)
+/* Takes the request, which may be asked twice: if the daemon is killed, its successor is asked. */
+static int call(json_t *request, struct why *why)
 {
+	const int64_t until = caller_until(PATIENCE);
 	char line[4096];
-	int fd = open_socket(why), rc = fd < 0 ? fd : send_line(fd, request);
 	json_t *answer, *error;
+	int fd, rc;
 
+	do {
+		fd = open_socket(until, why);
+		rc = fd < 0 ? fd : send_line(fd, request);
+		if (!rc)
+			rc = receive_line(fd, line, sizeof(line));
+		if (fd >= 0)
+			close(fd);
+	} while (fd >= 0 && caller_again(rc, until));
+	json_decref(request);
 	if (fd < 0)
 		return rc;
-	if (!rc)
-		rc = receive_line(fd, line, sizeof(line));
-	close(fd);
 	if (rc)
-		return why_set(why, rc, "anel-domd does not answer: %s", strerror(-rc));
+		return why_set(why, rc == -ENOENT || rc == -ECONNREFUSED ? -EIO : rc, "anel-domd does not answer: %s",
+			       strerror(-rc));
 	answer = json_loads(line, 0, NULL);
 	error = json_object_get(answer, "error");
 	if (!answer || error) {
@@ -100,19 +101,9 @@ static int call(const json_t *request, struct why *why)
 
 int domd_adopt(const struct vm_config *config, domid_t id, struct why *why)
 {
-	const struct timespec pause = {.tv_nsec = 100000000};
-	json_t *o = domd_json_put(config), *request;
-	int rc;
+	json_t *o = domd_json_put(config);
 
-	request = o ? json_pack("{s:s, s:i, s:o}", "method", "adopt", "domain", (int)id, "config", o) : NULL;
-	if (!request)
+	if (!o)
 		return why_set(why, -ENOMEM, "the configuration cannot be written as JSON");
-	/* It may just have died, and be started again; to be told twice does not harm. */
-	rc = call(request, why);
-	for (int i = 0; i < RESTART * 10 && (rc == -ECONNREFUSED || rc == -EPIPE || rc == -ECONNRESET); i++) {
-		nanosleep(&pause, NULL);
-		rc = call(request, why);
-	}
-	json_decref(request);
-	return rc;
+	return call(json_pack("{s:s, s:i, s:o}", "method", "adopt", "domain", (int)id, "config", o), why);
 }

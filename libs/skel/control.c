@@ -6,10 +6,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "listen.h"
 #include "log.h"
 #include "mem.h"
 
@@ -116,23 +115,12 @@ static void on_caller(struct loop_source *source, uint32_t events)
 
 int control_init(struct control *c, struct loop *loop, const char *path, const struct control_verb *verbs, void *data)
 {
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int fd, err;
-	mode_t mask;
+	int fd = listen_at(path, SOCK_SEQPACKET, 8), err;
 
-	if (strlen(path) >= sizeof(at.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(at.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return -errno;
-	unlink(path);
-	mask = umask(0177);
-	err = bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 8) < 0 ? -errno : 0;
-	umask(mask);
+		return fd;
 	*c = (struct control){ { on_caller, fd }, loop, verbs, data };
-	if (!err)
-		err = loop_add(loop, &c->listen, EPOLLIN);
+	err = loop_add(loop, &c->listen, EPOLLIN);
 	if (err)
 		close(fd);
 	return err;
@@ -141,7 +129,7 @@ int control_init(struct control *c, struct loop *loop, const char *path, const s
 void control_open(struct loop *loop, const char *folder, const struct control_verb *verbs, void *data)
 {
 	struct control *c = mem_zalloc(sizeof(*c));
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path) + 1];
+	char path[256];
 	int err;
 
 	snprintf(path, sizeof(path), "%s/control", folder);
