@@ -5,6 +5,8 @@
  *
  * A request is "open FORMAT ACCESS" with the image's descriptor beside it (SCM_RIGHTS): a regular file, open for what ACCESS says.
  * FORMAT is a name of DEVD_FORMATS, ACCESS is r or w. The answer is 0 and the device's path ("0/dev/nbd3"), or 1 and a sentence.
+ * "serves NUMBER", with nothing beside it, asks of a device that was made before: the answer is 0 and yes or no ("0no"). With no
+ * process behind it the device answers with errors.
  *
  * The device stays while the connection is open, and then for as long as anybody has the device open.
  */

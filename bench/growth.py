@@ -151,7 +151,8 @@ def svg(title, sides):
     width, height, margin = 480, 320, 60
     xs = [int(n) for points in sides.values() for n in points]
     ys = [v for points in sides.values() for v in points.values()]
-    x0, x1 = math.log10(min(xs)), math.log10(max(xs)) or 1
+    x0, x1 = math.log10(min(xs)), math.log10(max(xs))
+    x1 = max(x1, x0 + 1)
     y0, y1 = math.floor(math.log10(min(ys))), math.ceil(math.log10(max(ys)) + 1e-9)
     y1 = max(y1, y0 + 1)
 

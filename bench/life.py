@@ -78,7 +78,8 @@ class Side:
 
 def measure(tool, options, samples):
     host = machine.Machine("life-" + tool, kernel=options.hypervisor or run.KERNELS["anel"], kernel_args="quiet", tools=TOOLS[tool],
-                           mem="%dM" % (3072 + 104 * options.guests), boot_timeout=400, cpu=machine.PEER_CPU)
+                           mem="%dM" % (3072 + 104 * options.guests), boot_timeout=400, cpu=machine.PEER_CPU,
+                           by_instructions=options.by_instructions)
     try:
         host.run("mkdir -p /run/bench")
         with open(os.path.join(run.OUT, "anel-bench"), "rb") as f:
@@ -112,6 +113,7 @@ def main():
     p.add_argument("--guests", type=int, default=100, help="how many at once (100)")
     p.add_argument("--hypervisor", help="to boot instead of Anel's release build")
     p.add_argument("--json", metavar="FILE")
+    p.add_argument("--by-instructions", action="store_true", help="a dom0 of one CPU, whose time goes by instructions")
     options = p.parse_args()
     if options.quick:
         options.rounds, options.guests = 1, 10

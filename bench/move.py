@@ -69,8 +69,9 @@ def make_guest(host, kind):
 
 
 class Bench:
-    def __init__(self):
+    def __init__(self, by_instructions):
         self.samples = {}
+        self.by_instructions = by_instructions
 
     def add(self, column, row, *values):
         for name, value in zip((row, row + ": CPU"), values):
@@ -108,7 +109,7 @@ class Bench:
 
     def boot(self, side, number, samples):
         host = machine.Machine("move-%s%d" % (side, number), kernel=KERNELS[side], kernel_args="quiet", boot_timeout=400,
-                               cpu=machine.PEER_CPU)
+                               cpu=machine.PEER_CPU, by_instructions=self.by_instructions)
         try:
             host.run("mount -t tmpfs -o size=400m save /mnt")
             (self.xen if side == "Xen" else self.anel)(host, samples)
@@ -136,6 +137,7 @@ def main():
     p.add_argument("--quick", action="store_true", help="one boot of each, one sample")
     p.add_argument("--side", choices=list(KERNELS), action="append", help="this one alone")
     p.add_argument("--json", metavar="FILE", help="write all samples")
+    p.add_argument("--by-instructions", action="store_true", help="a dom0 of one CPU, whose time goes by instructions")
     options = p.parse_args()
     if options.quick:
         options.rounds = options.samples = 1
@@ -143,7 +145,7 @@ def main():
     if os.path.isdir("/dev/shm"):
         os.environ["TMPDIR"] = tempfile.tempdir = "/dev/shm"
     os.environ.setdefault("ANEL_LOGS", os.path.join(TOP, "build/bench/logs"))
-    bench, failed = Bench(), []
+    bench, failed = Bench(options.by_instructions), []
     for i in range(options.rounds):
         for side in options.side or KERNELS:
             try:

@@ -12,6 +12,7 @@ import os
 import shlex
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -43,7 +44,7 @@ class Daemon:
         with open(self.folder + "/fake/dom0", "wb") as f:
             f.truncate(4096)
         with open(self.folder + "/fake/port", "w") as f:
-            f.write("1\n")
+            f.write("1")
         if name == OURS:
             command = [folder + "/anel-keep", folder + "/anel-stored", "--pid-file", self.folder + "/pid", "--state", self.folder + "/state", "--socket", self.socket]
         elif name == "xenstored":
@@ -71,8 +72,9 @@ class Daemon:
 
     def wait(self):
         for _ in range(200):
-            if os.path.exists(self.socket):
-                return
+            with socket.socket(socket.AF_UNIX) as s:
+                if not s.connect_ex(self.socket):
+                    return
             if self.process.poll() is not None:
                 break
             time.sleep(0.1)
@@ -128,6 +130,7 @@ def arguments():
     p.add_argument("--only", action="append", help="daemons to measure")
     p.add_argument("--hypervisor", help="to boot instead of Anel's release build")
     p.add_argument("--json", metavar="FILE")
+    p.add_argument("--by-instructions", action="store_true", help="a dom0 of one CPU, whose time goes by instructions")
     return p.parse_args()
 
 
@@ -139,7 +142,7 @@ def in_machine(options, arguments):
     run.compile_all()
     os.environ.setdefault("ANEL_LOGS", os.path.join(run.OUT, "logs"))
     host = machine.Machine("store", kernel=options.hypervisor or run.KERNELS["anel"], kernel_args="quiet", boot_timeout=400,
-                           cpu=machine.PEER_CPU)
+                           cpu=machine.PEER_CPU, by_instructions=options.by_instructions)
     try:
         for path in (os.path.join(run.OUT, "anel-bench"), os.path.abspath(__file__), *(os.path.join(TOP, "build", p) for p in OWN)):
             with open(path, "rb") as f:

@@ -41,7 +41,11 @@ class Machine:
 
     def __init__(self, name, smp=2, mem="3G", cpu=None, append="", kernel_args="", dom0_mem="1G", init="fast",
                  disk="virtio", net=None, firmware="direct", iso=None, reboots=False, extra=(),
-                 next_kernel=False, boot_timeout=180, wait=True, agent=True, kernel=None, tools=None):
+                 next_kernel=False, boot_timeout=180, wait=True, agent=True, kernel=None, tools=None, by_instructions=False):
+        # One nanosecond an instruction: what time a thing takes does not depend on what else the host does. One CPU, for with more of
+        # them QEMU loses timers.
+        if by_instructions:
+            smp, boot_timeout = 1, max(boot_timeout, 900)
         self.name = name
         self.dir = tempfile.mkdtemp(prefix="anel-%s-" % name)
         self.log_path = os.path.join(os.environ.get("ANEL_LOGS", self.dir), name + ".log")
@@ -63,6 +67,8 @@ class Machine:
                "-serial", "chardev:serial"]
         if not reboots:
             cmd += ["-no-reboot"]
+        if by_instructions:
+            cmd += ["-icount", "shift=0"]
         if agent:
             cmd += ["-device", "virtio-serial-pci", "-chardev",
                     "socket,id=agent,path=%s,server=on,wait=off" % self._path("agent"),

@@ -103,8 +103,8 @@ def storm(sums):
 
 
 def fuzzers(sums):
-    """Ten seconds of CPU time each, from what the system tests leave; an hour in --full."""
-    tool(sums, "tests/fuzz/run.py", "--seconds", "3600" if FULL else "10", prefix="fuzz   | ", before=("nice", "-n", "19"))
+    """A minute of CPU time each, from what the system tests leave and after them; an hour in --full."""
+    tool(sums, "tests/fuzz/run.py", "--seconds", "3600" if FULL else "60", prefix="fuzz   | ", before=("nice", "-n", "19"))
 
 
 def pytest(sums, report, *args, prefix=""):

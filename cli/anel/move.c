@@ -15,6 +15,8 @@
 #include "vm/vm_save.h"
 
 #define MOVED "--moved"
+/* It notices within seconds that the other host is gone: the guest may be suspended. */
+#define SSH "ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=5 -o ServerAliveCountMax=4"
 
 /* --- how far it is: a line on a terminal, of what takes longer than a second --- */
 
@@ -354,7 +356,7 @@ int verb_migrate(struct vm_host *host, int argc, char **argv, struct why *why)
 {
 	struct line l = { .shown = false };
 	const struct vm_progress progress = { tell, &l };
-	struct other o = { .here = host, .shell = "ssh -o BatchMode=yes" };
+	struct other o = { .here = host, .shell = SSH };
 	struct vm_migrate m = { .ask = ask, .arg = &o, .progress = &progress };
 	const char *shell = NULL;
 	struct guard *g;

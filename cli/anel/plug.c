@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <linux/major.h>
 #include "args.h"
 #include "device/device_plug.h"
+#include "device/image.h"
 #include "domains.h"
 #include "output.h"
 #include "spec.h"
@@ -22,14 +24,26 @@ static json_t *node(struct vm_host *host, const char *base, const char *name, bo
 	return v;
 }
 
+/* An image's block device whose process was given up answers with errors (docs/anel-devd.md). */
+static const char *health(struct vm_host *host, const char *back)
+{
+	char *device = store_read_at(host->store, back, "physical-device");
+	unsigned major, minor;
+	bool is_nbd = device && sscanf(device, "%x:%x", &major, &minor) == 2 && major == NBD_MAJOR;
+	int served = is_nbd ? image_served(minor) : 1;
+
+	free(device);
+	return served > 0 ? "ok" : served == 0 ? "broken" : "unknown";
+}
+
 static json_t *empty_drive_json(struct vm_host *host, domid_t id, unsigned number)
 {
 	char *vdev = device_drive(host->store, id, number);
 
 	if (!vdev)
 		return NULL;
-	return json_pack("{s:i, s:i, s:n, s:n, s:o, s:n, s:s, s:n, s:n}", "number", (int)number, "backend", 0, "state",
-			 "event_channel", "vdev", domains_text(vdev), "target", "mode", "r", "ring_ref", "backend_path");
+	return json_pack("{s:i, s:i, s:n, s:n, s:o, s:n, s:s, s:n, s:n, s:n}", "number", (int)number, "backend", 0, "state",
+			 "event_channel", "vdev", domains_text(vdev), "target", "mode", "r", "ring_ref", "backend_path", "health");
 }
 
 static json_t *device_json(struct vm_host *host, domid_t id, enum device_kind kind, unsigned number)
@@ -54,6 +68,7 @@ static json_t *device_json(struct vm_host *host, domid_t id, enum device_kind ki
 		json_object_set_new(o, texts[kind][i][0], node(host, back, texts[kind][i][1], false));
 	if (kind == DEVICE_DISK) {
 		json_object_set_new(o, "ring_ref", node(host, front, "ring-ref", true));
+		json_object_set_new(o, "health", json_string(health(host, back)));
 	} else {
 		json_object_set_new(o, "tx_ring_ref", node(host, front, "tx-ring-ref", true));
 		json_object_set_new(o, "rx_ring_ref", node(host, front, "rx-ring-ref", true));
@@ -113,6 +128,7 @@ int verb_block_list(struct vm_host *host, int argc, char **argv, struct why *why
 		{ "RING-REF", "ring_ref", COLUMN_RIGHT | COLUMN_SPARE },
 		{ "NAME", "vdev", 0 },
 		{ "MODE", "mode", 0 },
+		{ "HEALTH", "health", 0 },
 		{ "TARGET", "target", COLUMN_SHRINKS },
 		{ "BE-PATH", "backend_path", COLUMN_SHRINKS | COLUMN_SPARE },
 	};

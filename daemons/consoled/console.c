@@ -347,8 +347,11 @@ int console_attach(struct console *c, uint64_t ref, uint32_t port)
 
 void console_detach(struct console *c)
 {
-	if (c->ring.page)
+	if (c->ring.page) {
+		/* The next ring is another, of which nothing was counted. */
+		c->slot->batch_size = 0;
 		shared_detach(&c->ring);
+	}
 	c->masked = false;
 	set_interest(c);
 }

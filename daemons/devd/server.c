@@ -54,7 +54,9 @@ static int serve(struct client *c, const char *request, int fd, char device[32],
 	    c->use >= 0) {
 		if (fd >= 0)
 			close(fd);
-		return why_set(why, -EINVAL, "a request is \"open FORMAT r|w\" with the image's descriptor, once a connection");
+		return why_set(why, -EINVAL,
+			       "a request is \"open FORMAT r|w\" with the image's descriptor, once a connection, or "
+			       "\"serves NUMBER\"");
 	}
 	d = disk_open(c->server, format, access == 'w', fd, why);
 	if (!d)
@@ -73,6 +75,16 @@ static int serve(struct client *c, const char *request, int fd, char device[32],
 	return 0;
 }
 
+static const char *serves(const struct server *v, unsigned number)
+{
+	const struct disk *d;
+
+	list_each(d, &v->disks, struct disk, all)
+		if (d->index == number)
+			return "yes";
+	return "no";
+}
+
 static void on_request(struct loop_source *source, uint32_t events)
 {
 	struct client *c = (struct client *)source;
@@ -87,6 +99,8 @@ static void on_request(struct loop_source *source, uint32_t events)
 	struct cmsghdr *head = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
 	struct why why = {""};
 	int fd = -1, rc;
+	unsigned number;
+	char rest;
 
 	if (n < 0 && errno == EAGAIN)
 		return;
@@ -97,6 +111,10 @@ static void on_request(struct loop_source *source, uint32_t events)
 	text[n] = 0;
 	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS && head->cmsg_len == CMSG_LEN(sizeof(fd)))
 		memcpy(&fd, CMSG_DATA(head), sizeof(fd));
+	if (fd < 0 && sscanf(text, "serves %u%c", &number, &rest) == 1) {
+		answer(c, 0, serves(c->server, number));
+		return;
+	}
 	rc = serve(c, text, fd, device, &why);
 	answer(c, rc, rc ? why.text : device);
 }

@@ -160,7 +160,8 @@ static int copy_one(const struct gnttab_copy *op, struct side *src, struct side 
 		return rc;
 	if (!within(src, op->source.offset, op->len) || !within(dst, op->dest.offset, op->len))
 		return GNTST_general_error;
-	memcpy(frame_va(dst->frame) + op->dest.offset, frame_va(src->frame) + op->source.offset, op->len);
+	/* Both may be in one page. */
+	memmove(frame_va(dst->frame) + op->dest.offset, frame_va(src->frame) + op->source.offset, op->len);
 	return GNTST_okay;
 }
 

@@ -11,6 +11,7 @@
 #include "devd_proto.h"
 
 #define PATIENCE 60	/* seconds */
+#define SOON 5		/* where a person waits for a list */
 
 bool image_format(const char *name)
 {
@@ -52,16 +53,34 @@ static int ask(int devd, const char *text, int file)
 	return sendmsg(devd, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* One request and its answer in text, with a zero after it: its length. */
-static ssize_t call(int devd, char *text, int file)
+/* The answer in text, with a zero after it: its length. */
+static ssize_t answer(int devd, int rc, char *text)
 {
-	int rc = ask(devd, text, file);
 	ssize_t n = rc ? rc : recv(devd, text, DEVD_MESSAGE_MAX - 1, 0);
 
 	if (n <= 0)
 		return rc ? rc : n < 0 ? -errno : -EPIPE;
 	text[n] = 0;
 	return n;
+}
+
+int image_served(unsigned number)
+{
+	const int64_t until = caller_until(SOON);
+	char text[DEVD_MESSAGE_MAX];
+	struct why why;
+	int devd, len;
+	ssize_t n;
+
+	do {
+		devd = connect_devd(until, &why);
+		if (devd < 0)
+			return devd;
+		len = sprintf(text, "serves %u", number);
+		n = answer(devd, send(devd, text, len, MSG_NOSIGNAL) < 0 ? -errno : 0, text);
+		close(devd);
+	} while (n < 0 && caller_again(n, until));
+	return n < 0 ? n : !strcmp(text, "0yes") ? 1 : !strcmp(text, "0no") ? 0 : -EPROTO;
 }
 
 int image_open(const char *file, const char *format, bool read_only, char node[32], struct why *why)
@@ -78,7 +97,7 @@ int image_open(const char *file, const char *format, bool read_only, char node[3
 		if (devd < 0)
 			break;
 		snprintf(text, sizeof(text), "open %s %c", format, read_only ? 'r' : 'w');
-		n = call(devd, text, fd);
+		n = answer(devd, ask(devd, text, fd), text);
 		/* What one that was killed had begun, its successor takes away. */
 		if (n >= 0 || !caller_again(n, until))
 			break;

@@ -13,5 +13,7 @@ bool image_format(const char *name);
  * device open any more. -EOPNOTSUPP: the daemon does not run.
  */
 int image_open(const char *file, const char *format, bool read_only, char node[32], struct why *why);
+/* Is there a process behind /dev/nbdNUMBER? 1, 0, or -errno: the daemon does not answer. */
+int image_served(unsigned number);
 
 #endif

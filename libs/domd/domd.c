@@ -66,8 +66,8 @@ static int receive_line(int fd, char *line, size_t size)
 	return -EPROTO;
 }
 
-/* Takes the request, which may be asked twice: if the daemon is killed, its successor is asked. */
-static int call(json_t *request, struct why *why)
+/* The request may be asked twice: if the daemon is killed, its successor is asked. */
+static int call(const json_t *request, struct why *why)
 {
 	const int64_t until = caller_until(PATIENCE);
 	char line[4096];
@@ -82,12 +82,10 @@ static int call(json_t *request, struct why *why)
 		if (fd >= 0)
 			close(fd);
 	} while (fd >= 0 && caller_again(rc, until));
-	json_decref(request);
 	if (fd < 0)
 		return rc;
 	if (rc)
-		return why_set(why, rc == -ENOENT || rc == -ECONNREFUSED ? -EIO : rc, "anel-domd does not answer: %s",
-			       strerror(-rc));
+		return why_set(why, rc, "anel-domd does not answer: %s", strerror(-rc));
 	answer = json_loads(line, 0, NULL);
 	error = json_object_get(answer, "error");
 	if (!answer || error) {
@@ -101,9 +99,13 @@ static int call(json_t *request, struct why *why)
 
 int domd_adopt(const struct vm_config *config, domid_t id, struct why *why)
 {
-	json_t *o = domd_json_put(config);
+	json_t *o = domd_json_put(config), *request;
+	int rc;
 
-	if (!o)
+	request = o ? json_pack("{s:s, s:i, s:o}", "method", "adopt", "domain", (int)id, "config", o) : NULL;
+	if (!request)
 		return why_set(why, -ENOMEM, "the configuration cannot be written as JSON");
-	return call(json_pack("{s:s, s:i, s:o}", "method", "adopt", "domain", (int)id, "config", o), why);
+	rc = call(request, why);
+	json_decref(request);
+	return rc;
 }

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,16 +16,30 @@
 #define GREETING "anel migrate 2"
 #define COMING	 "--incoming"
 #define GOING	 "--moved"
-#define PATIENCE 90	/* seconds for a receiver to end whose link is lost */
+#define SILENCE	 75000	/* milliseconds: the guest has 60 s to suspend itself */
+#define PATIENCE 90	/* seconds for a receiver to end whose link is lost: it notices after SILENCE, if not before */
 
 /* --- lines --- */
 
-static int read_line(int fd, char *line, size_t size, struct why *why)
+int vm_await(int fd, int patience)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int n;
+
+	do
+		n = patience ? poll(&p, 1, patience) : 1;
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n ? 0 : -ETIMEDOUT;
+}
+
+static int read_line(int fd, char *line, size_t size, int patience, struct why *why)
 {
 	size_t n = 0;
 	ssize_t got;
 
 	while (n + 1 < size) {
+		if (vm_await(fd, patience) == -ETIMEDOUT)
+			return why_set(why, -ETIMEDOUT, "the other side has said nothing for %d s", patience / 1000);
 		got = read(fd, line + n, 1);
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -56,10 +71,10 @@ static int write_line(int fd, const char *line, struct why *why)
 	return 0;
 }
 
-static int expect(int fd, const char *want, struct why *why)
+static int expect(int fd, const char *want, int patience, struct why *why)
 {
 	char line[512];
-	int rc = read_line(fd, line, sizeof(line), why);
+	int rc = read_line(fd, line, sizeof(line), patience, why);
 
 	if (rc || !strcmp(line, want))
 		return rc;
@@ -87,8 +102,10 @@ static int hand_over(struct vm_host *host, domid_t id, const struct vm_migrate *
 {
 	struct why other = { "" };
 	char line[64];
-	int rc = expect(m->in, GREETING, why);
+	int rc = expect(m->in, GREETING, 0, why);
 
+	if (rc == -EPIPE)
+		why_set(why, rc, "the other side did not begin, and may have said why above; is it reachable, and anel there?");
 	make_token(m->state->token);
 	snprintf(line, sizeof(line), "take %s", m->state->token);
 	if (!rc)
@@ -96,10 +113,10 @@ static int hand_over(struct vm_host *host, domid_t id, const struct vm_migrate *
 	if (!rc) {
 		rc = vm_send(host, id, VM_SEND_BRIEF | (m->live ? VM_SEND_LIVE : 0), m->progress, m->out, why);
 		/* Who closes the link says why. */
-		if (rc == -EPIPE && expect(m->in, "", &other) == -EREMOTEIO)
+		if (rc == -EPIPE && expect(m->in, "", 0, &other) == -EREMOTEIO)
 			*why = other;
 	}
-	return rc ? rc : expect(m->in, "have", why);
+	return rc ? rc : expect(m->in, "have", 0, why);
 }
 
 static int go(struct vm_host *host, domid_t id, const struct vm_migrate *m, struct why *why)
@@ -122,7 +139,7 @@ static int go(struct vm_host *host, domid_t id, const struct vm_migrate *m, stru
 	if (!rc)
 		rc = vm_step("send", "gone", why);
 	if (!rc)
-		rc = expect(m->in, "done", why);
+		rc = expect(m->in, "done", 0, why);
 	return rc;
 }
 
@@ -246,13 +263,13 @@ static int commit(struct receipt *r, struct vm_receive *v, struct why *why)
 int vm_migrate_receive(struct vm_host *host, int in, int out, vm_taken_fn *taken, struct why *why)
 {
 	struct receipt r = { host, -1, "" };
-	struct vm_receive v = { .fd = in, .suffix = COMING, .made = on_made, .arg = &r };
+	struct vm_receive v = { .fd = in, .suffix = COMING, .patience = SILENCE, .made = on_made, .arg = &r };
 	char line[512];
 	bool done;
 	int rc = write_line(out, GREETING, why);
 
 	if (!rc)
-		rc = read_line(in, line, sizeof(line), why);
+		rc = read_line(in, line, sizeof(line), SILENCE, why);
 	if (!rc)
 		rc = take(&r, line, why);
 	if (!rc) {
@@ -262,7 +279,7 @@ int vm_migrate_receive(struct vm_host *host, int in, int out, vm_taken_fn *taken
 			if (!rc)
 				rc = write_line(out, "have", why);
 			if (!rc)
-				rc = expect(in, "go", why);
+				rc = expect(in, "go", SILENCE, why);
 			if (rc)
 				vm_destroy(host, v.id, &(struct why){ "" });
 			else
@@ -276,7 +293,7 @@ int vm_migrate_receive(struct vm_host *host, int in, int out, vm_taken_fn *taken
 		done = vm_step("receive", "done", why) == 0 && write_line(out, "done", why) == 0;
 		if (taken)
 			taken(&v.config, v.id);
-		if (done && expect(in, "bye", why) == 0)
+		if (done && expect(in, "bye", SILENCE, why) == 0)
 			unlink(r.path);
 	}
 	if (rc && r.file >= 0)

@@ -51,7 +51,7 @@ static void make_zero(uint8_t *to, size_t n)
 
 static int read_all(void *from, void *to, size_t n)
 {
-	int fd = ((struct receiving *)from)->r->fd;
+	int fd = ((struct receiving *)from)->r->fd, patience = ((struct receiving *)from)->r->patience, rc;
 	ssize_t got, want;
 
 	for (size_t done = 0; done < n; done += got) {
@@ -61,6 +61,9 @@ static int read_all(void *from, void *to, size_t n)
 			got = want;
 			continue;
 		}
+		rc = vm_await(fd, patience);
+		if (rc)
+			return rc;
 		got = read(fd, (char *)to + done, want ? (size_t)-want : n - done);
 		if (got == 0)
 			return -ENODATA;

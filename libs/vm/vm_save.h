@@ -45,6 +45,7 @@ int vm_save(struct vm_host *host, domid_t id, const char *path, const struct vm_
 struct vm_receive {
 	int fd;
 	const char *suffix;
+	int patience;	/* milliseconds without a byte, after which the other side is given up; 0: none */
 	void (*made)(void *arg, domid_t id);
 	void *arg;
 	const struct vm_progress *progress;
@@ -52,5 +53,7 @@ struct vm_receive {
 	struct vm_config config;
 };
 int vm_receive(struct vm_host *host, struct vm_receive *r, struct why *why);
+/* Until something, or the end, is to be read; -ETIMEDOUT, or another negative errno. patience as above. */
+int vm_await(int fd, int patience);
 
 #endif

@@ -302,11 +302,28 @@ static void bad_senders(void **state)
 	bad_sender("take 0123456789abcdef0123456789abcdef\nshort", "too early");	/* the note of the first is gone */
 }
 
+/* Who waits for somebody silent gives up; what is there, and the end, is no silence. */
+static void silence(void **state)
+{
+	int link[2];
+	char byte = 'a';
+
+	assert_int_equal(pipe(link), 0);
+	assert_int_equal(vm_await(link[0], 20), -ETIMEDOUT);
+	assert_int_equal(write(link[1], &byte, 1), 1);
+	assert_int_equal(vm_await(link[0], 20), 0);
+	assert_int_equal(read(link[0], &byte, 1), 1);
+	assert_int_equal(vm_await(link[0], 0), 0);	/* who does not count waits in read() */
+	close(link[1]);
+	assert_int_equal(vm_await(link[0], 20), 0);
+	close(link[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_failure), cmocka_unit_test(failures), cmocka_unit_test(kills), cmocka_unit_test(nobody_knows),
-		cmocka_unit_test(bad_senders),
+		cmocka_unit_test(bad_senders), cmocka_unit_test(silence),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

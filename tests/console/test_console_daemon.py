@@ -8,7 +8,7 @@ import time
 import pytest
 
 from client import strings
-from guest import IN_CONS, IN_PROD, OUT_CONS, OUT_PROD, Terminal, until
+from guest import Console, IN_CONS, IN_PROD, OUT_CONS, OUT_PROD, Terminal, until
 
 KILLS = int(os.environ.get("ANEL_CONSOLE_KILLS", "200"))
 LINE = "%08d a line of a guest's console, long enough to fill a ring soon\r\n"
@@ -192,6 +192,21 @@ def test_further_consoles(world):
     assert world.read("/local/domain/5/device/console/3/tty") is None
     for t in terminals:
         t.close()
+
+
+def test_another_ring(world):
+    """A front end that begins anew with another page loses nothing of what is in it: what was read of the last page is no matter."""
+    world.domain(5)
+    first = world.further(5, 1)
+    world.tty(5, 1)
+    first.write(b"first\n")
+    assert until(lambda: world.log("guest-d5-1.log") == b"first\n")
+    second = Console(world.fake, 5, 1, "grant5.60")
+    world.consoles.append(second)
+    second.put(b"second, and longer\n")
+    world.store.write("/local/domain/5/device/console/1/ring-ref", "60")
+    assert until(lambda: second.empty())
+    assert until(lambda: world.log("guest-d5-1.log") == b"first\nsecond, and longer\n"), world.log("guest-d5-1.log")
 
 
 def test_not_ours(world):

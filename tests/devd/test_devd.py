@@ -94,12 +94,16 @@ def test_process_dies(world):
         d = world.linked()
         assert d.read(4096, 512) == b"kept" * 128
         assert d.read((i + 1) << 20, 512) == b"said" * 128
+    other = world.client()
+    assert world.ask(other, "serves %d" % d.index) == "yes"
     while world.connected():
         for pid in world.processes():
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
     assert until(lambda: world.keeper.fds == {} and not world.processes())
     assert "is broken" in world.words()
+    assert world.ask(other, "serves %d" % d.index) == "no"
+    other.close()
 
 
 def test_daemon_dies(world):

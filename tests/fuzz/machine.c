@@ -415,6 +415,14 @@ void machine_become(unsigned d, unsigned v)
 		host_current = to;
 }
 
+/* Before the last reference may go: these pointers are none. */
+static void forget_dead(void)
+{
+	for (unsigned i = 0; i < DOMS; i++)
+		if (machine_dom[i] && machine_dom[i]->state >= DOM_DYING)
+			machine_dom[i] = NULL;
+}
+
 void machine_run_deferred(void)
 {
 	struct vcpu *was = host_current;
@@ -422,6 +430,7 @@ void machine_run_deferred(void)
 	clock_ns += 10000000;
 	softirq_raise(SOFTIRQ_TIMER);
 	for (unsigned i = 0; i < 8; i++) {
+		forget_dead();
 		do_softirq();
 		rcu_quiescent();
 	}
@@ -538,13 +547,6 @@ static bool somebody_runs(void)
 	return host_current != idle_vcpu[0];
 }
 
-static void forget_dead(void)
-{
-	for (unsigned i = 0; i < DOMS; i++)
-		if (machine_dom[i] && machine_dom[i]->state >= DOM_DYING)
-			machine_dom[i] = NULL;
-}
-
 long machine_hypercall(unsigned nr, const uint64_t a[6])
 {
 	struct hypercall h = { .op = nr };
@@ -573,7 +575,6 @@ long machine_hypercall(unsigned nr, const uint64_t a[6])
 	may_stop = false;
 	CHECK(rc >= -4095 || rc == -EAGAIN_HYPERCALL);
 	machine_run_deferred();
-	forget_dead();
 	if (++steps % CHECK_EVERY == 0)
 		self_check_all();
 	return rc;

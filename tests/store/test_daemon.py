@@ -12,6 +12,8 @@ import pytest
 from client import Error, SocketClient, strings
 
 KILLS = int(os.environ.get("ANEL_STORE_KILLS", "100"))
+DOOM_EVERY, DOOM_SPARE = 1024, 65536     # daemons/stored/server_conn.c
+HELD_NODES = 9000
 
 
 def test_many_clients(store):
@@ -66,7 +68,7 @@ def test_guest(store):
     assert g.drain() == [("data", "token"), ("data/b", "token")]
     dom0.ask("WATCH", strings("@releaseDomain", "gone"))
     store.domain_dies(5)
-    assert dom0.drain() == [("@releaseDomain", "gone")] * 2
+    assert until(lambda: dom0.drain() == [("@releaseDomain", "gone")] * 2)
     with pytest.raises(Error, match="ENOENT"):
         dom0.read("/local/domain/5")
     store.check()
@@ -90,7 +92,7 @@ def test_guest_breaks_its_ring(store):
     store.check()
 
 
-def until(what, timeout=10):
+def until(what, timeout=30):
     limit = time.monotonic() + timeout
     while not what():
         if time.monotonic() > limit:
@@ -120,6 +122,47 @@ def test_guest_does_not_read(store):
 def memory(pid):
     with open("/proc/%d/statm" % pid) as f:
         return int(f.read().split()[1]) * 4096
+
+
+def start(c):
+    return int(c.ask("START", b"\0").rstrip(b"\0"))
+
+
+def nodes(c):
+    return int(c.ask("CONTROL", strings("memreport")).split()[1].rstrip(b"\0"))
+
+
+def write_many(c, n):
+    for first in range(0, n, 100):
+        bodies = [strings("/held/%d" % i) + b"x" for i in range(first, min(first + 100, n))]
+        c.s.sendall(b"".join(struct.pack("<IIII", 11, 1, 0, len(b)) + b for b in bodies))
+        for _ in bodies:
+            assert c.message()[0] == "WRITE"
+
+
+def test_guest_holds_transactions_open(store):
+    """They are so many, what they hold of the past is bounded however much others write, they hinder nobody, and go with the guest."""
+    g, dom0 = store.guest(5), store.client()
+    g.write("mine", "0")
+    write_many(dom0, HELD_NODES)
+    present, most, held = nodes(dom0), 0, []
+    for n in range(12):
+        if n < 10:
+            held.append(start(g))
+            assert g.read("mine", held[n]) == "0"
+            g.write("theirs/%d" % n, "x" * 1000, held[n])
+        write_many(dom0, HELD_NODES)
+        most = max(most, nodes(dom0))
+        assert dom0.transaction(lambda tx: dom0.write("/held/1", dom0.read("/held/2", tx), tx)) == 1
+    with pytest.raises(Error, match="ENOSPC"):
+        while True:
+            start(g)
+    assert DOOM_SPARE < most < 2 * present + DOOM_SPARE + DOOM_EVERY, "%d nodes, and %d are there" % (most, present)
+    with pytest.raises(Error, match="EAGAIN"):
+        g.ask("END", b"T\0", held[0])
+    store.domain_dies(5)
+    assert until(lambda: nodes(dom0) <= present), "%d nodes, and %d are there" % (nodes(dom0), present)
+    store.check()
 
 
 def test_client_leaves_as_a_domain_dies(store):
@@ -154,7 +197,7 @@ def test_restart_keeps_all(store):
     c.write("/a", "1")
     c.ask("WATCH", strings("/a", "t"))
     g.ask("WATCH", strings("/local/domain/5/b", "u"))
-    tx = int(c.ask("START", b"\0").rstrip(b"\0"))
+    tx = start(c)
     c.write("/a", "2", tx)
     whole = struct.pack("<IIII", 2, 99, 0, 3) + b"/a\0"
     c.s.sendall(whole[:9])
@@ -193,7 +236,9 @@ def test_flood(store, floods):
     order = [watcher.message()[3].decode().split("\0")[0] for _ in range(1600 * floods + 100)]
     assert order.count("/flood/b") == 100 and order.count("/flood/a") == 1600 * floods
     mine = [-1] + [i for i, path in enumerate(order) if path == "/flood/b"]
-    assert max(next - this - 1 for this, next in zip(mine, mine[1:])) <= 2 * floods
+    gaps = [next - this - 1 for this, next in zip(mine, mine[1:])]
+    # When it was stopped it may have known of one of them already, whose turn comes before the others are looked at.
+    assert gaps[0] <= 2 * floods + 2 and max(gaps[1:]) <= 2 * floods, gaps
 
 
 class Worker(threading.Thread):
@@ -241,12 +286,12 @@ def test_killed_under_load(kept_store):
         w.c.ask("WATCH", strings("/kill/" + w.neighbour, "n"))
     for w in workers:
         w.start()
-    rng = random.Random(5)
-    for _ in range(KILLS):
+    rng, kills = random.Random(5), 0
+    # Some kills hit a process that is about to start: the more, the busier the machine.
+    while (kills < KILLS or store.keeper.starts <= KILLS / 2) and not any(w.error for w in workers):
         time.sleep(rng.uniform(0.005, 0.06))
         store.keeper.kill()
-        if any(w.error for w in workers):
-            break
+        kills += 1
     time.sleep(0.3)
     stop.set()
     for w in workers:
@@ -256,10 +301,8 @@ def test_killed_under_load(kept_store):
     by_name = {w.me: w for w in workers}
     for w in workers:
         # One at once when the watch was set, then one a write.
-        assert len(w.c.drain(1)) == 1 + by_name[w.neighbour].writes, w.me
+        assert len(w.c.drain()) == 1 + by_name[w.neighbour].writes, w.me
     assert int(dom0.read("/shared/n")) == sum(w.commits for w in workers)
-    # Some kills hit a process that was about to start.
-    assert store.keeper.starts > KILLS / 2
     store.check()
 
 

@@ -154,9 +154,9 @@ def test_refused(anel):
     """Whom one cannot save or move, and the reason."""
     g = Guest(anel, "held").create(ready=None, flags="-p")
     for command, why in (("save held /run/x", "paused"), ("migrate held localhost", "paused"), ("save Domain-0 /run/x", "dom0"),
-                         ("migrate held", "to which host"), ("migrate -s false held nowhere", "link"), ("restore /none", "No such"),
-                         ("save nobody /run/x", "no domain called"), ("save held /none/x", "No such"),
-                         ("migrate-receive --ask zz", "token")):
+                         ("migrate held", "to which host"), ("migrate -s false held nowhere", "did not begin"),
+                         ("restore /none", "No such"), ("save nobody /run/x", "no domain called"),
+                         ("save held /none/x", "No such"), ("migrate-receive --ask zz", "token")):
         rc, out = anel.try_run("anel " + command + " 2>&1", 120)
         assert rc == 1 and why in out, (command, out)
     assert anel.try_run("test -e /run/x")[0] and g.row()["state"][2] == "p"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests whose disks are images in a format, or LVM volumes: QEMU's processes and anel-devd die while they are used, and images are broken."""
+import json
 import re
 
 import pytest
@@ -120,6 +121,24 @@ def test_images_broken(images):
     assert images.run("xl list | wc -l").strip() == "2"
     assert images.run("xenstore-ls -f | wc -l") == nodes and all_back(images, free)
     images.run("cd %s && rm short half wrong short.vhd noise backed" % FOLDER)
+
+
+def health(host):
+    return [d["health"] for d in json.loads(host.run("anel block-list --json images"))]
+
+
+@pytest.mark.full
+def test_images_given_up(images):
+    """A process that dies at once each time: its disk is marked as broken and answers with errors, the guest and its other disk live."""
+    g = AnelGuest(images, "images", options=[disks(("qcow2", QCOW2), ("vhd", VHD))]).create()
+    write(g, 0, "xvda xvdb")
+    assert health(images) == ["ok", "ok"]
+    images.run("while anel-ctl anel-devd disks | grep -q qcow2; do pkill -9 -xf '[^ ]*qemu-storage-daemon.*qcow2.*'; sleep 0.2; done", 120)
+    assert health(images) == ["broken", "ok"]
+    g.run("! dd if=/dev/urandom of=/dev/xvda bs=64k count=1 conv=fsync 2>/dev/null")
+    assert g.run("dd if=/dev/urandom of=/dev/xvdb bs=64k count=1 conv=fsync 2>/dev/null && echo written").strip() == "written"
+    g.destroy()
+    wait_gone(images)
 
 
 @pytest.mark.full

@@ -22,6 +22,10 @@ def normal(text):
     return lines
 
 
+# Races of Linux's own, met when the machine is busy, whatever the hypervisor.
+RACES = {"xen_netback:xenvif_start_xmit: Invalid queue # for packet on interface vif#.#"}    # a packet meets a card that is going
+
+
 def compare(name, text):
     path = os.path.join(DATA, name + ".txt")
     said = normal(text)
@@ -33,7 +37,7 @@ def compare(name, text):
             f.write("".join(line + "\n" for line in sorted(said)))
     with open(path) as f:
         known = set(f.read().splitlines())
-    assert sorted(said - known) == []
+    assert sorted(said - known - RACES) == []
 
 
 def test_dom0_warnings(host):
