@@ -232,7 +232,7 @@ static bool immediate(struct cursor *c, unsigned attr, struct insn *o)
 
 int insn_decode(const uint8_t *code, unsigned n, const struct cpu_user_regs *regs, struct insn *out)
 {
-	struct cursor c = { code, code + MIN(n, INSN_MAX) };
+	struct cursor c = { code, code + (n < INSN_MAX ? n : INSN_MAX) };
 	bool rip_relative = false;
 	unsigned attr;
 
