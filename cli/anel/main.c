@@ -87,7 +87,7 @@ static int run(const struct verb *v, int argc, char **argv)
 		rc = v->run(&host, argc, argv, &why);
 		vm_host_close(&host);
 	}
-	if (rc)
+	if (rc && why.text[0])
 		fprintf(stderr, "anel: %s\n", why.text);
 	return rc ? 1 : 0;
 }

@@ -408,8 +408,11 @@ int verb_migrate_receive(struct vm_host *host, int argc, char **argv, struct why
 	if (rc < 0 || rc != (int)flags)
 		return rc < 0 ? rc : why_set(why, -EINVAL, "anel migrate starts this by itself");
 	wait_with_signals();
-	if (!flags)
-		return vm_migrate_receive(host, 0, 1, on_taken, why);
+	if (!flags) {
+		rc = vm_migrate_receive(host, 0, 1, on_taken, why);
+		why->text[0] = 0;	/* the sender has been told, and says it */
+		return rc;
+	}
 	rc = ask_here(host, words[0], why);
 	if (rc >= 0)
 		puts(rc ? "runs" : "gone");

@@ -104,17 +104,21 @@ static int hand_over(struct vm_host *host, domid_t id, const struct vm_migrate *
 	char line[64];
 	int rc = expect(m->in, GREETING, 0, why);
 
+	/* Without a token there is nothing to ask for. */
 	if (rc == -EPIPE)
 		why_set(why, rc, "the other side did not begin, and may have said why above; is it reachable, and anel there?");
-	make_token(m->state->token);
-	snprintf(line, sizeof(line), "take %s", m->state->token);
-	if (!rc)
+	if (!rc) {
+		make_token(m->state->token);
+		snprintf(line, sizeof(line), "take %s", m->state->token);
 		rc = write_line(m->out, line, why);
+	}
 	if (!rc) {
 		rc = vm_send(host, id, VM_SEND_BRIEF | (m->live ? VM_SEND_LIVE : 0), m->progress, m->out, why);
 		/* Who closes the link says why. */
 		if (rc == -EPIPE && expect(m->in, "", 0, &other) == -EREMOTEIO)
 			*why = other;
+		else if (rc == -EPIPE)
+			why_prefix(why, rc, "the link to the other side is lost: ");
 	}
 	return rc ? rc : expect(m->in, "have", 0, why);
 }

@@ -17,6 +17,7 @@ STEPS = [("send.begin", False), ("send.round", False), ("send.suspend", False), 
          ("receive.done", True), ("kill:receive.config", False), ("kill:receive.read", False), ("kill:receive.commit", False),
          ("kill:receive.committed", True), ("kill:receive.done", True), ("kill:send.round", False), ("kill:send.memory", False),
          ("kill:send.have", False), ("kill:send.go", False), ("kill:send.gone", True)]
+NOTHING = r"\A\s*\Z"
 # Whoever saves maps the table of all frames, and what of it had no memory yet gets some for good: 8 bytes a frame.
 TABLE_MIB = 6
 
@@ -122,7 +123,7 @@ def fail_at(g, step, moved):
     rc, out = g.host.try_run("ANEL_FAIL_AT=%s anel migrate --live %s 2>&1" % (step, where % g.name), 300)
     if step.startswith("kill:send"):
         assert rc not in (0, None), (step, rc, out)
-        g.host.until("pgrep -x anel; true", r"^$", 60)
+        g.host.until("pgrep -x anel; true", NOTHING, 60)
     else:
         assert (rc == 0) == moved, (step, rc, out)
     assert (same_guest(g.host, g.name)["id"] != old) == moved, (step, out)
