@@ -6,6 +6,7 @@
  */
 #include "hypercall/domctl_pci.h"
 #include "hypercall/gnttab.h"
+#include "lib/panic.h"
 #include "pv/mm_log.h"
 #include "pv/mm.h"
 #include "x86/iommu/iommu.h"
@@ -88,6 +89,12 @@ static int may_have(const struct domctl_call *c, uint16_t seg, uint16_t bdf, dom
 	if (!rc && c->op.domain != DOMID_IO && iommu_device_has_region(seg, bdf) &&
 	    !(c->op.u.assign_device.flags & XEN_DOMCTL_DEV_RDM_RELAXED))
 		rc = -EPERM;
+	/* Who may map one's registers may map the other's. */
+	if (!rc && c->op.domain != DOMID_IO && iommu_device_shares_page(seg, bdf, c->op.domain)) {
+		printk(LOG_WARN "d%u does not get %04x:%02x:%02x.%x: another domain's device has registers in the same page\n",
+		       c->op.domain, seg, bdf >> 8, bdf >> 3 & 31, bdf & 7);
+		rc = -EPERM;
+	}
 	return rc;
 }
 
@@ -139,6 +146,8 @@ long domctl_deassign_device(struct domctl_call *c)
 		return rc;
 	if (c->op.domain != owner || owner == 0)
 		return -EINVAL;
+	if (owner == IOMMU_NOBODY && iommu_device_shares_page(seg, bdf, 0))
+		return -EBUSY;
 	return iommu_device_assign(seg, bdf, owner, owner == IOMMU_NOBODY ? 0 : IOMMU_NOBODY, NULL);
 }
 

@@ -49,7 +49,13 @@ static const struct ioapic *ioapic_of(unsigned gsi, unsigned *pin)
 
 static uint32_t rte_low(const struct irq_desc *d)
 {
-	return d->vector | (d->low ? RTE_LOW : 0) | (d->level ? RTE_LEVEL : 0) | (d->masked ? RTE_MASKED : 0);
+	return d->code | (d->low ? RTE_LOW : 0) | (d->level ? RTE_LEVEL : 0) | (d->masked ? RTE_MASKED : 0);
+}
+
+/* Edge mode clears it. The entry is masked afterwards. */
+static void clear_remote_irr(const struct ioapic *a, unsigned pin, uint32_t low)
+{
+	reg_write(a, IOAPIC_RTE(pin), (low & ~RTE_LEVEL) | RTE_MASKED);
 }
 
 static void set_masked(struct irq_desc *d, bool masked)
@@ -62,6 +68,9 @@ static void set_masked(struct irq_desc *d, bool masked)
 		return;
 	d->masked = masked;
 	flags = spin_lock_irqsave(&ioapic_lock);
+	/* The CPU's EOI says the vector: who has another in its entry does not know it for its own. */
+	if (!masked && d->level && d->code != d->vector)
+		clear_remote_irr(a, pin, rte_low(d));
 	reg_write(a, IOAPIC_RTE(pin), rte_low(d));
 	/* A posted write: the line must be quiet before the EOI that follows. */
 	if (masked)
@@ -72,32 +81,40 @@ static void set_masked(struct irq_desc *d, bool masked)
 static void ioapic_mask(struct irq_desc *d) { set_masked(d, true); }
 static void ioapic_unmask(struct irq_desc *d) { set_masked(d, false); }
 
+static void ioapic_eoi(struct irq_desc *d)
+{
+	if (!d->masked && d->code != d->vector)
+		set_masked(d, false);
+}
+
 /*
  * Masked while it changes. An interrupt accepted under the old vector whose EOI will not match the new one would leave the
- * remote IRR bit set for ever: going through edge mode clears it.
+ * remote IRR bit set for ever.
  */
 static void ioapic_aim(struct irq_desc *d)
 {
 	unsigned pin;
 	const struct ioapic *a = ioapic_of(d->irq, &pin);
 	unsigned long flags;
-	struct irq_message msg = { irq_destination(d->cpu) << 24, 0 };
-	uint32_t low = rte_low(d);
+	struct irq_message msg = { irq_destination(d->cpu) << 24, d->vector };
+	uint32_t low;
 
 	if (!a)
 		return;
 	if (irq_remapper)
 		irq_remapper->remap(d, &msg);
+	d->code = (uint16_t)msg.data;
+	low = rte_low(d);
 	flags = spin_lock_irqsave(&ioapic_lock);
 	reg_write(a, IOAPIC_RTE(pin), low | RTE_MASKED);
 	if (reg_read(a, IOAPIC_RTE(pin)) & RTE_REMOTE_IRR)
-		reg_write(a, IOAPIC_RTE(pin), (low & ~RTE_LEVEL) | RTE_MASKED);
+		clear_remote_irr(a, pin, low);
 	reg_write(a, IOAPIC_RTE(pin) + 1, msg.address);
 	reg_write(a, IOAPIC_RTE(pin), low);
 	spin_unlock_irqrestore(&ioapic_lock, flags);
 }
 
-const struct irq_chip ioapic_chip = { "IO-APIC", ioapic_mask, ioapic_unmask, ioapic_aim };
+const struct irq_chip ioapic_chip = { "IO-APIC", ioapic_mask, ioapic_unmask, ioapic_aim, ioapic_eoi };
 
 static void init_one(unsigned i)
 {

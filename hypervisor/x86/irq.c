@@ -469,8 +469,11 @@ static void run_handler(struct irq_desc *d)
 		fn(d->irq, arg);
 		spin_lock(&d->lock);
 	} while (d->again);
-	if (d->level)
+	if (d->level) {
 		apic_eoi();
+		if (d->chip->eoi)
+			d->chip->eoi(d);
+	}
 	d->in_progress = false;
 }
 

@@ -16,6 +16,7 @@ struct irq_chip {
 	void (*mask)(struct irq_desc *d);
 	void (*unmask)(struct irq_desc *d);
 	void (*aim)(struct irq_desc *d);	/* to d->cpu, d->vector */
+	void (*eoi)(struct irq_desc *d);	/* level: after the CPU's own; NULL: that is enough */
 };
 
 struct msi_place {
@@ -52,12 +53,13 @@ struct irq_desc {
 	unsigned unhandled;
 	int64_t window_start;
 	unsigned window_count;
+	uint16_t code;			/* IO-APIC: what the entry has for a vector: with AMD's remapping it is none */
 	struct msi_place msi;
 };
 
 struct irq_desc *irq_desc(unsigned irq);	/* NULL: out of range */
 
-/* What a line's interrupt is on the bus: an MSI's address and data, or (address alone) the upper half of an IO-APIC's entry. */
+/* What a line's interrupt is on the bus: an MSI's address and data; of an IO-APIC's entry the upper half, and vector with mode. */
 struct irq_message { uint32_t address, data; };
 /* x86/iommu/: where the hardware remaps interrupts. Called with the line's lock held; drop: the line goes. */
 struct irq_remapper {

@@ -167,7 +167,7 @@ static void msi_aim(struct irq_desc *d)
 		set_masked(d, false);
 }
 
-const struct irq_chip msi_chip = { "MSI", msi_mask, msi_unmask, msi_aim };
+const struct irq_chip msi_chip = { "MSI", msi_mask, msi_unmask, msi_aim, NULL };
 
 static bool same_function(const struct msi_place *a, const struct msi_place *b)
 {

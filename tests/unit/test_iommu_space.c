@@ -71,8 +71,10 @@ static void fake_flush_frame(struct iommu_unit *u, uint16_t id, uint64_t frame)
 	assert_int_equal(id, space->id);
 	iotlb[u->nr][frame] = 0;
 }
+static void fake_remap(bool wanted) { assert_true(wanted); }
 const struct iommu_ops iommu_vtd_ops = {
-	.name = "VT-d", .format = &iopt_vtd, .regs_size = PAGE_SIZE, .init = fake_init, .enable = fake_enable,
+	.name = "VT-d", .format = &iopt_vtd, .regs_size = PAGE_SIZE, .init = fake_init, .remap_init = fake_remap,
+	.enable = fake_enable,
 	.set_device = fake_set, .flush_space = fake_flush, .flush_frame = fake_flush_frame,
 };
 const struct iommu_ops iommu_amd_ops;

@@ -110,8 +110,8 @@ static void chip_aim(struct irq_desc *d)
 	lines[d->irq].remote_irr = false;
 	send(d->irq);
 }
-const struct irq_chip ioapic_chip = { "IO-APIC", chip_mask, chip_unmask, chip_aim };
-const struct irq_chip msi_chip = { "MSI", chip_mask, chip_unmask, chip_aim };
+const struct irq_chip ioapic_chip = { "IO-APIC", chip_mask, chip_unmask, chip_aim, NULL };
+const struct irq_chip msi_chip = { "MSI", chip_mask, chip_unmask, chip_aim, NULL };
 bool msi_can_move(const struct irq_desc *d) { return true; }
 
 static void hear(unsigned irq, void *cookie)

@@ -29,7 +29,7 @@ static void put(struct iommu_unit *u, uint64_t low, uint64_t high)
 	u->tail = (u->tail + 1) % IOMMU_QUEUE_ENTRIES;
 }
 
-static void request(struct iommu_unit *u, uint64_t low, uint64_t high)
+void amd_request(struct iommu_unit *u, uint64_t low, uint64_t high)
 {
 	int64_t end = now() + PATIENCE;
 	unsigned long flags = spin_lock_irqsave(&u->queue_lock);
@@ -50,11 +50,11 @@ out:
 	spin_unlock_irqrestore(&u->queue_lock, flags);
 }
 
-static void flush_space(struct iommu_unit *u, uint16_t id) { request(u, CMD_PAGES(id), PAGES_ALL); }
+static void flush_space(struct iommu_unit *u, uint16_t id) { amd_request(u, CMD_PAGES(id), PAGES_ALL); }
 
 static void flush_frame(struct iommu_unit *u, uint16_t id, uint64_t frame)
 {
-	request(u, CMD_PAGES(id), frame << PAGE_SHIFT | PAGES_PDE);
+	amd_request(u, CMD_PAGES(id), frame << PAGE_SHIFT | PAGES_PDE);
 }
 
 /* --- the device table --- */
@@ -88,7 +88,7 @@ static int set_device(struct iommu_unit *u, uint16_t bdf, const struct iommu_spa
 	if (bdf >= u->nr_devices)
 		return s ? -ENODEV : 0;
 	WRITE_ONCE(e[0], blocked());
-	request(u, CMD_DEVICE(bdf), 0);
+	amd_request(u, CMD_DEVICE(bdf), 0);
 	if (old_id)
 		flush_space(u, old_id);
 	WRITE_ONCE(e[1], s ? s->id : 0);
@@ -97,7 +97,7 @@ static int set_device(struct iommu_unit *u, uint16_t bdf, const struct iommu_spa
 		WRITE_ONCE(e[0], DTE_READ | DTE_WRITE | DTE_TRANSLATE | DTE_VALID);
 	else if (s)
 		WRITE_ONCE(e[0], va_to_pa(s->pt.root) | DTE_MODE(LEVELS) | DTE_READ | DTE_WRITE | DTE_TRANSLATE | DTE_VALID);
-	request(u, CMD_DEVICE(bdf), 0);
+	amd_request(u, CMD_DEVICE(bdf), 0);
 	return 0;
 }
 
@@ -113,7 +113,8 @@ static void one_event(struct iommu_unit *u, uint64_t e, uint64_t addr)
 	unsigned code = EVENT_CODE(e);
 
 	if (code == EVENT_FAULT)
-		iommu_report_fault(u, (uint16_t)e, addr & PAGE_MASK, EVENT_WRITE(e) ? "write" : "access", "not allowed to it");
+		iommu_report_fault(u, (uint16_t)e, addr & PAGE_MASK,
+				   EVENT_INTERRUPT(e) ? "interrupt" : EVENT_WRITE(e) ? "write" : "access", "not allowed to it");
 	else if (code == 1 || code == 8)
 		iommu_report_fault(u, (uint16_t)e, addr, "access", what[code]);
 	else
@@ -200,8 +201,10 @@ static int amd_init(struct iommu_unit *u)
 
 static void amd_enable(struct iommu_unit *u)
 {
-	unsigned long flags = spin_lock_irqsave(&u->queue_lock);
+	unsigned long flags;
 
+	amd_remap_prepare(u);
+	flags = spin_lock_irqsave(&u->queue_lock);
 	amd_write(u, AMD_STATUS, STATUS_OVERFLOW | STATUS_EVTINT);
 	amd_write(u, AMD_CONTROL, RUNNING);
 	u->enabled = true;
@@ -209,6 +212,7 @@ static void amd_enable(struct iommu_unit *u)
 }
 
 const struct iommu_ops iommu_amd_ops = {
-	.name = "AMD-Vi", .format = &iopt_amd, .regs_size = 4 * PAGE_SIZE, .init = amd_init, .enable = amd_enable,
+	.name = "AMD-Vi", .format = &iopt_amd, .regs_size = 4 * PAGE_SIZE, .init = amd_init,
+	.remap_init = amd_remap_init, .found = amd_remap_device, .enable = amd_enable, .started = amd_remap_start,
 	.set_device = set_device, .flush_space = flush_space, .flush_frame = flush_frame,
 };

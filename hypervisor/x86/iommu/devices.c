@@ -8,6 +8,8 @@
 #include "x86/iommu/devices.h"
 #include "x86/iommu/unit.h"
 #include "x86/hooks.h"
+#include "x86/irq_desc.h"
+#include "x86/msi_regs.h"
 #include "x86/pci.h"
 #include "x86/time.h"
 #include "lib/errno.h"
@@ -24,9 +26,11 @@
 #define CLASS_BRIDGE	0x0604u
 #define CLASS_HOST	0x0600u
 #define PCI_HEADER	0x0e
+#define PCI_BAR0	0x10
 #define PCI_SECONDARY	0x19
 #define PCI_CAP_PTR	0x34
 #define CAP_EXPRESS	0x10
+#define EXPRESS_TO_PCI	7
 #define FAULT_WINDOW	10000000000l	/* ns */
 #define FAULT_LIMIT	20u		/* in a window: the device is taken off the bus */
 #define LOG_WINDOW	1000000000l
@@ -61,19 +65,20 @@ static uint32_t conf(uint16_t seg, uint16_t bdf, uint16_t reg, unsigned size)
 	return pci_read(seg, bdf >> 8, (uint8_t)bdf, reg, size);
 }
 
-static bool is_express(uint16_t seg, uint16_t bdf)
+/* Its kind of port (PCI Express 7.8.2); -1: conventional */
+static int express_type(uint16_t seg, uint16_t bdf)
 {
 	uint8_t pos;
 
 	if (!(conf(seg, bdf, PCI_STATUS, 2) & STATUS_CAPS))
-		return false;
+		return -1;
 	pos = conf(seg, bdf, PCI_CAP_PTR, 1) & 0xfc;
 	for (unsigned i = 0; i < 48 && pos >= 0x40; i++) {
 		if (conf(seg, bdf, pos, 1) == CAP_EXPRESS)
-			return true;
+			return (int)(conf(seg, bdf, pos + 2, 1) >> 4);
 		pos = conf(seg, bdf, pos + 1, 1) & 0xfc;
 	}
-	return false;
+	return -1;
 }
 
 static bool is_bridge(uint16_t seg, uint16_t bdf) { return conf(seg, bdf, PCI_CLASS, 2) == CLASS_BRIDGE; }
@@ -85,7 +90,7 @@ uint8_t iommu_read_secondary_bus(uint16_t seg, uint8_t bus, uint8_t devfn)
 	return is_bridge(seg, bdf) ? conf(seg, bdf, PCI_SECONDARY, 1) : 0;
 }
 
-/* The bridge that leads to bus, or NULL. iommu_devices_lock held. */
+/* The bridge that leads to bus, or NULL. Without iommu_devices_lock it may be one that is just going. */
 static struct device *bridge_to(uint16_t seg, uint8_t bus)
 {
 	for (unsigned i = 0; bus && i < nr_devices; i++) {
@@ -97,12 +102,13 @@ static struct device *bridge_to(uint16_t seg, uint8_t bus)
 	return NULL;
 }
 
-/* Under a bridge that is not Express on this side, whose requests carry the bridge's name. */
+/* Under a bridge with a conventional bus behind it, whose requests carry the bridge's name. */
 static bool behind_conventional(uint16_t seg, uint16_t bdf)
 {
 	const struct device *b = bridge_to(seg, bdf >> 8);
+	int type = b ? express_type(seg, b->bdf) : 0;
 
-	return b && (b->behind_bridge || !is_express(seg, b->bdf));
+	return b && (b->behind_bridge || type < 0 || type == EXPRESS_TO_PCI);
 }
 
 static int point(struct device *d, struct iommu_space *s)
@@ -142,7 +148,7 @@ int iommu_device_found(uint16_t seg, uint16_t bdf)
 	if (d == &list[nr_devices])
 		__atomic_store_n(&nr_devices, nr_devices + 1, __ATOMIC_RELEASE);
 	/* A host bridge masters nothing; nor is there anything to translate without a unit. */
-	rc = d->unit < 0 || !dom0_space ? 0 : point(d, dom0_space);
+	rc = d->unit < 0 || !dom0_space ? 0 : point(d, dom0_space) ?: iommu_prepare_device(seg, bdf);
 	if (d->unit < 0)
 		printk(LOG_WARN "IOMMU: no unit has device %04x:%02x:%02x.%x: its DMA is not confined\n", seg, bdf >> 8,
 		       bdf >> 3 & 31, bdf & 7);
@@ -265,11 +271,40 @@ unsigned iommu_device_group(uint16_t seg, uint16_t bdf, uint16_t *out, unsigned 
 	return n;
 }
 
-bool iommu_device_is_behind(uint16_t seg, uint16_t bdf)
+/* Do its requests carry a bridge's name? */
+static bool is_behind(uint16_t seg, uint16_t bdf)
 {
 	const struct device *d = list ? find(seg, bdf) : NULL;
 
 	return d && d->behind_bridge;
+}
+
+bool iommu_device_bridge(uint16_t seg, uint16_t bdf, uint16_t *name, bool *bus)
+{
+	const struct device *b;
+	bool found = false;
+
+	while (is_behind(seg, bdf) && (b = bridge_to(seg, bdf >> 8)) && b->bdf >> 8 < bdf >> 8) {
+		*bus = express_type(seg, b->bdf) == EXPRESS_TO_PCI;
+		*name = *bus ? bdf & 0xff00 : b->bdf;
+		bdf = b->bdf;
+		found = true;
+	}
+	return found;
+}
+
+unsigned iommu_device_names(uint16_t seg, uint16_t bdf, uint16_t names[IOMMU_MAX_NAMES])
+{
+	unsigned n = 0;
+	bool bus;
+
+	names[n++] = bdf;
+	if (iommu_device_bridge(seg, bdf, &names[n], &bus))
+		n++;
+	for (unsigned i = 0; i < iommu_tables.nr_aliases && n < IOMMU_MAX_NAMES; i++)
+		if (iommu_tables.alias[i].seg == seg && iommu_tables.alias[i].from == bdf)
+			names[n++] = iommu_tables.alias[i].as;
+	return n;
 }
 
 bool iommu_device_has_region(uint16_t seg, uint16_t bdf)
@@ -281,6 +316,42 @@ bool iommu_device_has_region(uint16_t seg, uint16_t bdf)
 			return true;
 	}
 	return false;
+}
+
+/* Pages in which its memory BARs begin: one that is smaller than a page lies in one. Number written. */
+static unsigned bar_pages(uint16_t seg, uint16_t bdf, paddr_t pages[6])
+{
+	const struct msi_place m = { .seg = seg, .bus = bdf >> 8, .devfn = (uint8_t)bdf };
+	unsigned bars = conf(seg, bdf, PCI_HEADER, 1) & 0x7f ? 2 : 6, n = 0;
+
+	for (unsigned i = 0; i < bars; i++) {
+		paddr_t pa = msi_read_bar(&m, i);
+
+		if (pa)
+			pages[n++] = pa & PAGE_MASK;
+		i += pa && (conf(seg, bdf, (uint16_t)(PCI_BAR0 + 4 * i), 1) & 6) == 4;
+	}
+	return n;
+}
+
+bool iommu_device_shares_page(uint16_t seg, uint16_t bdf, domid_t owner)
+{
+	paddr_t mine[6], other[6];
+	unsigned n = bar_pages(seg, bdf, mine);
+	bool shares = false;
+
+	spin_lock(&iommu_devices_lock);
+	for (unsigned i = 0; n && i < nr_devices; i++) {
+		const struct device *d = &list[i];
+		unsigned k = d->present && d->seg == seg && d->bdf != bdf && d->owner != owner && d->owner != IOMMU_NOBODY ?
+			     bar_pages(seg, d->bdf, other) : 0;
+
+		for (unsigned a = 0; a < n; a++)
+			for (unsigned b = 0; b < k; b++)
+				shares |= mine[a] == other[b];
+	}
+	spin_unlock(&iommu_devices_lock);
+	return shares;
 }
 
 /* --- the devices that are there at boot --- */

@@ -161,10 +161,7 @@ void iommu_init(void)
 	}
 	iommu_active = true;
 	iommu_name = ops->name;
-	if (ops->remap_init)
-		ops->remap_init(intremap);
-	else
-		printk(LOG_WARN "IOMMU: no interrupt remapping: a device can send any interrupt message\n");
+	ops->remap_init(intremap);
 	set_bit(0, ids);
 	printk(LOG_INFO "IOMMU: %s: %u units, %u levels%s%s\n", ops->name, iommu_nr_units, iommu_common.levels,
 	       iommu_common.large ? ", 2 MiB pages" : "", iommu_common.writeback ? ", not coherent" : "");
@@ -174,6 +171,8 @@ void iommu_enable(void)
 {
 	for (unsigned i = 0; i < iommu_nr_units && iommu_active; i++)
 		ops->enable(&iommu_unit[i]);
+	if (iommu_active && ops->started)
+		ops->started();
 }
 
 void iommu_for_each_unit(void (*fn)(void *arg, paddr_t base, uint64_t size), void *arg)
@@ -364,6 +363,8 @@ int iommu_add_regions_of(struct iommu_space *s, uint16_t seg, uint16_t bdf)
 }
 
 /* --- devices: the vendor's side (devices.c has the list) --- */
+
+int iommu_prepare_device(uint16_t seg, uint16_t bdf) { return ops->found ? ops->found(seg, bdf) : 0; }
 
 int iommu_set_device(int unit, uint16_t bdf, struct iommu_space *s)
 {

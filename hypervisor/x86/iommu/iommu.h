@@ -55,6 +55,8 @@ unsigned iommu_devices_of(domid_t owner);
 /* Devices that the IOMMU cannot tell from this one (behind one conventional bridge), itself excluded; number written. */
 unsigned iommu_device_group(uint16_t seg, uint16_t bdf, uint16_t *out, unsigned max);
 bool iommu_device_has_region(uint16_t seg, uint16_t bdf);
+/* Is there a page with registers of it and of a device that is neither owner's nor in quarantine? */
+bool iommu_device_shares_page(uint16_t seg, uint16_t bdf, domid_t owner);
 void iommu_set_dom0_space(struct iommu_space *s);	/* where devices go that are found */
 void iommu_dump(void);
 #endif

@@ -52,12 +52,15 @@ static void add_alias(uint16_t seg, uint16_t from, uint16_t as)
 	iommu_tables.nr_aliases++;
 }
 
-static void add_special(uint16_t seg, const uint8_t *e)
+/* An IO-APIC's name is no PCI device's: the unit that tells it has it. */
+static void add_special(struct iommu_unit_info *u, const uint8_t *e)
 {
 	unsigned n = iommu_tables.nr_ioapics;
+	uint16_t seg = u->seg;
 
 	if (e[7] != SPECIAL_IOAPIC || n == IOMMU_MAX_IOAPICS)
 		return;
+	add_scope(u, table_u16(e + 5), table_u16(e + 5));
 	iommu_tables.ioapic[n].id = e[4];
 	iommu_tables.ioapic[n].seg = seg;
 	iommu_tables.ioapic[n].bdf = table_u16(e + 5);
@@ -114,7 +117,7 @@ static void device_entry(struct iommu_unit_info *u, const uint8_t *e, struct ran
 		end_range(u, r, bdf);
 		break;
 	case DEV_SPECIAL:
-		add_special(u->seg, e);
+		add_special(u, e);
 		break;
 	}
 }

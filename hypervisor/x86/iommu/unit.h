@@ -47,8 +47,10 @@ struct iommu_ops {
 	const struct iopt_format *format;
 	uint64_t regs_size;
 	int (*init)(struct iommu_unit *u);		/* takes the unit over: queue, tables, faults. Says itself what fails */
-	void (*remap_init)(bool wanted);	/* all units are there; NULL: it has no interrupt remapping */
+	void (*remap_init)(bool wanted);	/* interrupt remapping; all units are there */
+	int (*found)(uint16_t seg, uint16_t bdf);	/* a device is there: before its lines; NULL: nothing to do. -ENOMEM */
 	void (*enable)(struct iommu_unit *u);
+	void (*started)(void);			/* all are enabled; NULL: nothing to do */
 	/* The device reaches what s has (NULL: nothing), and nothing of what it reached before. -ENOMEM */
 	int (*set_device)(struct iommu_unit *u, uint16_t bdf, const struct iommu_space *s);
 	void (*flush_space)(struct iommu_unit *u, uint16_t id);
@@ -58,6 +60,7 @@ extern const struct iommu_ops iommu_vtd_ops, iommu_amd_ops;
 
 /* iommu.c: a device of unit nr. -ENOMEM */
 int iommu_set_device(int unit, uint16_t bdf, struct iommu_space *s);
+int iommu_prepare_device(uint16_t seg, uint16_t bdf);
 void iommu_write_back(const void *p, size_t n);		/* where units do not snoop */
 /* One device's forbidden access (devices.c). Interrupts off. */
 void iommu_report_fault(const struct iommu_unit *u, uint16_t bdf, uint64_t addr, const char *what, const char *why);

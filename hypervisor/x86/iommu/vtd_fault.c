@@ -45,7 +45,7 @@ static void aim(struct irq_desc *d)
 	vtd_write(u, VTD_FEUADDR, 0);
 }
 
-static const struct irq_chip fault_chip = { "IOMMU", mask, unmask, aim };
+static const struct irq_chip fault_chip = { "IOMMU", mask, unmask, aim, NULL };
 
 static const char *reason(unsigned r)
 {

@@ -26,23 +26,15 @@
 static uint64_t *table;
 static unsigned entries;
 
-/* Which name the line's messages arrive with; false: any is taken. */
-static bool source_of(const struct irq_desc *d, uint16_t *bdf)
+/* Whose message it may be: the entry's upper half. 0: anybody's */
+static uint64_t source_of(const struct irq_desc *d)
 {
-	unsigned nr = iommu_tables.nr_ioapics;
+	uint16_t seg, bdf, name;
+	bool bus;
 
-	if (d->chip == &msi_chip) {
-		*bdf = PCI_BDF(d->msi.bus, d->msi.devfn);
-		return !iommu_device_is_behind(d->msi.seg, *bdf);
-	}
-	for (unsigned i = 0; i < acpi.nr_ioapics; i++)
-		for (unsigned k = 0; k < nr; k++)
-			if (acpi.ioapic[i].id == iommu_tables.ioapic[k].id && d->irq >= acpi.ioapic[i].gsi_base &&
-			    (i + 1 == acpi.nr_ioapics || d->irq < acpi.ioapic[i + 1].gsi_base)) {
-				*bdf = iommu_tables.ioapic[k].bdf;
-				return true;
-			}
-	return false;
+	if (!remap_device_of(d, &seg, &bdf))
+		return 0;
+	return d->chip == &msi_chip && iommu_device_bridge(seg, bdf, &name, &bus) ? 0 : IRTE_VERIFY_ALL | bdf;
 }
 
 static void forget_entry(void)
@@ -53,14 +45,11 @@ static void forget_entry(void)
 
 static void set_entry(const struct irq_desc *d)
 {
-	uint64_t *e = &table[2 * d->irq], low = IRTE_PRESENT | IRTE_VECTOR(d->vector), high = 0;
+	uint64_t *e = &table[2 * d->irq], low = IRTE_PRESENT | IRTE_VECTOR(d->vector), high = source_of(d);
 	uint32_t id = irq_destination(d->cpu);
-	uint16_t bdf;
 
 	low |= d->level ? IRTE_LEVEL : 0;
 	low |= x2apic_on ? IRTE_X2APIC(id) : IRTE_XAPIC(id);
-	if (source_of(d, &bdf))
-		high = IRTE_VERIFY_ALL | bdf;
 	/* Who it is for changes only while it is not present; where it goes, in one store. */
 	if (e[1] != high) {
 		WRITE_ONCE(e[0], 0);
@@ -104,14 +93,6 @@ static bool all_can(void)
 	for (unsigned i = 0; i < iommu_nr_units; i++)
 		if (!ECAP_IR(iommu_unit[i].ecap) || (x2apic_on && !ECAP_EIM(iommu_unit[i].ecap)))
 			return false;
-	for (unsigned i = 0; i < acpi.nr_ioapics; i++) {
-		bool known = false;
-
-		for (unsigned k = 0; k < iommu_tables.nr_ioapics; k++)
-			known |= iommu_tables.ioapic[k].id == acpi.ioapic[i].id;
-		if (!known)
-			return false;
-	}
 	return true;
 }
 
@@ -120,11 +101,8 @@ void vtd_remap_init(bool wanted)
 	static const struct irq_remapper remapper = { remap, drop };
 	unsigned size = 0, order = 0;
 
-	if (!wanted || !all_can()) {
-		printk(LOG_WARN "IOMMU: no interrupt remapping (%s): a device can send any interrupt message\n",
-		       wanted ? "not on all units, or an IO-APIC is not known" : "iommu=no-intremap");
+	if (!remap_possible(wanted, all_can()))
 		return;
-	}
 	while ((2u << size) < nr_irqs && size < 15)
 		size++;
 	entries = 2u << size;
