@@ -64,7 +64,7 @@ static int add_frame(struct domain *d, struct frame *f)
 static int open_space(struct domain *d)
 {
 	struct iommu_space *s;
-	int rc = 0;
+	int rc;
 
 	if (!d->iommu) {
 		s = iommu_space_new(d->id, false);
@@ -73,9 +73,9 @@ static int open_space(struct domain *d)
 		domain_pause(d);
 		d->iommu_cursor = 0;
 		__atomic_store_n(&d->iommu, s, __ATOMIC_SEQ_CST);
-		rc = gnttab_devices_follow(d);
 		domain_unpause(d);
 	}
+	rc = gnttab_devices_follow(d);
 	return rc ?: domain_for_each_frame(d, &d->iommu_cursor, add_frame);
 }
 

@@ -16,6 +16,6 @@ unsigned gnttab_resource_max(struct domain *d, unsigned id);	/* frames that ther
 int gnttab_set_limits(struct domain *d, unsigned grant_frames, unsigned maptrack_frames);
 void gnttab_dump(struct domain *d);		/* debug key g */
 void gnttab_init(void);
-/* d, paused, has just got an address space for devices: they reach what it has mapped. -ENOMEM (gnttab_map.c) */
+/* d has got an address space for devices: they reach what it had mapped before. Preemptible. -ENOMEM (gnttab_map.c) */
 int gnttab_devices_follow(struct domain *d);
 #endif

@@ -45,6 +45,7 @@ struct grant_pin {
 	struct domain *rd;
 	grant_ref_t ref;
 	bool write;
+	bool devices;			/* of a mapping: the mapper's devices reach it */
 	mfn_t mfn;			/* a page reference is held */
 	uint16_t start, length;		/* what of the page is granted */
 	uint16_t cache_flags;		/* GTF_PWT, PCD, PAT */

@@ -74,18 +74,19 @@ static void handle_put(struct grant_table *gt, grant_handle_t h)
 /* ---- map ---- */
 
 /* The mapper's devices reach what it maps; its own frames they reach as their types allow. */
-static bool devices_may(const struct grant_pin *p)
+static bool devices_may(struct grant_pin *p)
 {
 	struct domain *d = current->domain;
 
-	return likely(!d->iommu) || p->rd == d || !iommu_foreign_add(d->iommu, p->mfn, p->write);
+	p->devices = unlikely(d->iommu) && p->rd != d;
+	return likely(!p->devices) || !iommu_foreign_add(d->iommu, p->mfn, p->write);
 }
 
 static void devices_may_not(const struct grant_pin *p)
 {
 	struct domain *d = current->domain;
 
-	if (unlikely(d->iommu) && p->rd != d && iommu_foreign_del(d->iommu, p->mfn, p->write))
+	if (unlikely(p->devices) && iommu_foreign_del(d->iommu, p->mfn, p->write))
 		iommu_flush(d->iommu);
 }
 
@@ -104,7 +105,7 @@ static void may_not_write(struct frame *f, const struct domain *rd, const struct
 }
 
 /* p is pinned. Takes the type reference of a writable mapping and enters it into the caller's page table. */
-static int establish(const struct gnttab_map_grant_ref *op, const struct grant_pin *p)
+static int establish(const struct gnttab_map_grant_ref *op, struct grant_pin *p)
 {
 	struct frame *f = frame_of(p->mfn);
 	int rc;
@@ -142,6 +143,7 @@ static int map_with_handle(struct gnttab_map_grant_ref *op, struct domain *rd, g
 	m->mfn = p.mfn;
 	m->ref = op->ref;
 	m->in_flight = 0;
+	m->devices = p.devices;
 	__atomic_store_n(&m->flags, (uint8_t)op->flags, __ATOMIC_RELEASE);
 	op->dev_bus_addr = p.mfn.n << PAGE_SHIFT;
 	op->handle = handle;
@@ -246,6 +248,7 @@ static void complete(struct grant_table *gt, grant_handle_t handle, uint8_t give
 	if (!m->in_flight && !(m->flags & (GNTMAP_host_map | GNTMAP_device_map))) {
 		*gone = (struct grant_pin){
 			.rd = m->rd, .ref = m->ref, .mfn = m->mfn, .write = !(m->flags & GNTMAP_readonly),
+			.devices = m->devices,
 		};
 		handle_put_locked(gt, handle);
 	}
@@ -297,7 +300,7 @@ static void unmap_finish(struct unmap_op *ops, unsigned n)
 		if (!ops[i].taken)
 			continue;
 		complete(d->grants, ops[i].handle, 0, &ops[i].gone);
-		if (unlikely(d->iommu) && ops[i].gone.rd && ops[i].gone.rd != d)
+		if (unlikely(ops[i].gone.rd && ops[i].gone.devices))
 			devices |= iommu_foreign_del(d->iommu, ops[i].gone.mfn, ops[i].gone.write);
 	}
 	if (devices)
@@ -371,18 +374,27 @@ long gnttab_unmap_and_replace(struct gnttab_unmap_and_replace *uop, unsigned cou
 
 /* ---- the mapper gets its first device ---- */
 
+/* What is mapped and unmapped meanwhile says by itself whether it is in the space. */
 int gnttab_devices_follow(struct domain *d)
 {
 	struct grant_table *gt = d->grants;
 	int rc = 0;
 
-	for (grant_handle_t h = 0; gt && !rc && h < gt->nr_handles; h++) {
-		const struct maptrack *m = handle_entry(gt, h);
+	while (gt && gt->follow_cursor < READ_ONCE(gt->nr_handles)) {
+		struct maptrack *m = handle_entry(gt, gt->follow_cursor);
 
-		if ((m->flags & (GNTMAP_host_map | GNTMAP_device_map)) && m->rd != d)
+		spin_lock(&gt->maptrack_lock);
+		if (((m->flags & (GNTMAP_host_map | GNTMAP_device_map)) || m->in_flight) && m->rd != d && !m->devices) {
 			rc = iommu_foreign_add(d->iommu, m->mfn, !(m->flags & GNTMAP_readonly));
+			m->devices = !rc;
+		}
+		spin_unlock(&gt->maptrack_lock);
+		if (rc)
+			return rc;
+		if (++gt->follow_cursor % MAPTRACK_CHUNK == 0 && hypercall_preempt_check())
+			return -EAGAIN_HYPERCALL;
 	}
-	return rc;
+	return 0;
 }
 
 /* ---- death of the mapper ---- */

@@ -43,6 +43,7 @@ struct maptrack {
 	grant_ref_t ref;		/* while free: the next free handle */
 	uint8_t flags;			/* GNTMAP_device_map, host_map, readonly, contains_pte ...; 0: free */
 	uint8_t in_flight;		/* unmaps that have taken a flag away and are not complete */
+	bool devices;			/* the mapper's devices reach it */
 };
 
 struct grant_table {
@@ -61,6 +62,7 @@ struct grant_table {
 	grant_handle_t free_handle;	/* first of the free ones, or NO_HANDLE */
 	unsigned nr_mapped;
 	grant_handle_t release_cursor;	/* the killer's */
+	grant_handle_t follow_cursor;	/* of gnttab_devices_follow */
 };
 #define NO_HANDLE UINT32_MAX
 
