@@ -17,6 +17,7 @@
 #define IRTE_XAPIC(id)	((uint64_t)(id) << 40)
 #define IRTE_X2APIC(id)	((uint64_t)(id) << 32)
 #define IRTE_VERIFY_ALL	(1ull << 18)	/* all 16 bits of the source's name */
+#define IRTE_VERIFY_BUS	(2ull << 18)
 #define IRTA_X2APIC	(1ull << 11)
 #define ADDRESS		0xfee00000u
 #define ADDRESS_FORMAT	(1u << 4)
@@ -34,7 +35,10 @@ static uint64_t source_of(const struct irq_desc *d)
 
 	if (!remap_device_of(d, &seg, &bdf))
 		return 0;
-	return d->chip == &msi_chip && iommu_device_bridge(seg, bdf, &name, &bus) ? 0 : IRTE_VERIFY_ALL | bdf;
+	if (d->chip != &msi_chip || !iommu_device_bridge(seg, bdf, &name, &bus))
+		return IRTE_VERIFY_ALL | bdf;
+	/* First and last bus, or the bridge. */
+	return bus ? IRTE_VERIFY_BUS | (name & 0xff00) | bdf >> 8 : IRTE_VERIFY_ALL | name;
 }
 
 static void forget_entry(void)

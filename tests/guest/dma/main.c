@@ -594,6 +594,32 @@ CASE(message, "the device's own message comes; vectors that it writes where mess
 	reported(true);
 }
 
+CASE(bridge, "a device behind a bridge: its message comes, told from others' (XSA-49); it is not given to a domain")
+{
+	u32 mine = edu, bus = second_edu();
+	volatile u32 *my_regs = regs;
+	int pirq;
+
+	NEED(regs);
+	REQUIRE(bus);
+	edu = 0x80000000 | bus << 16 | 4 << 11;
+	conf_write(4, conf_read(4) | 6);
+	if (EXPECT_RC(map_page(window(51), (conf_read(0x10) & ~15u) | PTE_RW | 0x18), 0)) {
+		regs = window(51);
+		EXPECT(writes(pa_of(mirror), mirror));
+		pirq = map_message(bus);
+		EXPECT(raise(1));
+		EXPECT(raise(2));
+		EXPECT_RC(port_close(port), 0);
+		EXPECT(unmap_message(pirq));
+		if (!host_is_xen())
+			EXPECT_RC(device_op(XEN_DOMCTL_assign_device, DOMID_IO, bus << 8 | 4 << 3), -XEN_EPERM);
+	}
+	edu = mine;
+	regs = my_regs;
+	EXPECT(!reported(true));
+}
+
 CASE(quieted, "a device that does not stop loses the bus; set up anew it works")
 {
 	int n;
