@@ -10,8 +10,8 @@ from machine import TOP
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SEED = os.environ.get("ANEL_SEED", "1")
-VERBS = ("create", "destroy", "shutdown", "reboot", "pause", "rename", "vcpu-set", "mem-set", "save", "migrate", "migrate-live", "block",
-         "block-qcow2", "network")
+VERBS = ("create", "destroy", "shutdown", "reboot", "pause", "rename", "vcpu-set", "mem-set", "save", "migrate", "block",
+         "block-qcow2", "network", pytest.param("migrate-live", marks=pytest.mark.anel))
 
 
 def put_loop(host):

@@ -110,7 +110,9 @@ def orphans(w):
     wrong += ["/vm/" + v for v in w.children("/vm") if "/vm/" + v not in vms and v != "00000000-0000-0000-0000-000000000000"]
     for kind in w.children("/local/domain/0/backend"):
         wrong += ["backend/%s/%s" % (kind, d) for d in w.children("/local/domain/0/backend/" + kind) - ids]
-    wrong += ["note " + n for n in os.listdir(NOTES) if n[0] != "." and "/vm/" + n not in vms]
+    # A guest that was moved to this host from this host has a folder UUID-1.
+    uuids = {w.nodes.get("%s/uuid" % v) for v in vms}
+    wrong += ["note " + n for n in os.listdir(NOTES) if n[0] != "." and n not in uuids]
     return wrong
 
 
