@@ -111,6 +111,7 @@ struct vcpu {
 	atomic_t pause_count;		/* vcpu_pause nesting; runnable when this, domain's and flags are all 0 */
 	struct cpu_user_regs regs;	/* while not on a CPU */
 	mfn_t info_mfn;			/* invalid: in shared_info */
+	void *info_page;		/* what gives that frame back (hypercall/vcpu_op.c) */
 	volatile uint32_t dirty_cpu;	/* CPU that holds its lazy state, or ~0 */
 	bool debugger_paused;		/* XEN_DOMCTL_gdbsx_pausevcpu */
 	uint8_t debugger_event;		/* the exception that it is paused for, until XEN_DOMCTL_gdbsx_domstatus tells; atomic */
@@ -130,6 +131,7 @@ struct vcpu {
 /* What a kind of guest provides; a const table, chosen at creation. */
 struct guest_ops {
 	const char *name;
+	bool device_model;	/* may another domain than dom0 act for one of this kind (XEN_DOMCTL_set_target)? */
 	int (*domain_create)(struct domain *d);
 	void (*domain_destroy)(struct domain *d);	/* frees what create made; no frames left */
 	/* One preemptible step of giving back page tables, mappings and frames' types: 0 done, -EAGAIN_HYPERCALL call again */

@@ -179,18 +179,23 @@ long domctl_set_handle(struct domctl_call *c)
 	return 0;
 }
 
-/* d becomes the device model of another domain. */
+/*
+ * d becomes the device model of another domain: of HVM guests alone, as with Xen. Changes of a PV guest's page types flush the
+ * TLBs of itself and of dom0: nobody else maps its frames but by grants.
+ */
 long domctl_set_target(struct domctl_call *c)
 {
 	struct domain *t = domain_lookup(c->op.u.set_target.target);
+	int err = -EINVAL;
 
 	if (!t || !domain_get(t))
 		return -ESRCH;
-	if (t == c->d || cmpxchg(&c->d->target, NULL, t) != NULL) {
-		domain_put(t);
-		return -EINVAL;
-	}
-	return 0;
+	if (t != c->d)
+		err = t->ops->device_model ? 0 : -EOPNOTSUPP;
+	if (!err && cmpxchg(&c->d->target, NULL, t) == NULL)
+		return 0;
+	domain_put(t);
+	return err ?: -EINVAL;
 }
 
 long domctl_subscribe(struct domctl_call *c)

@@ -6,6 +6,7 @@
 #include "mem/heap.h"
 #include "pv/mm.h"
 #include "sched/sched.h"
+#include "sched/softirq.h"
 #include "x86/cpu.h"
 #include "x86/acpi.h"
 #include "x86/time.h"
@@ -132,13 +133,31 @@ static long op_stop_singleshot(struct hypercall *h, struct vcpu *v)
 	return 0;
 }
 
+/* Senders of events hold no lock: whoever has read v->info may write to it until its CPU passes a quiescent point. */
+struct info_page { struct rcu_head rcu; struct frame *frame; };
+
+static void info_page_free(struct rcu_head *h)
+{
+	struct info_page *p = container_of(h, struct info_page, rcu);
+
+	pv_writer_put(p->frame);
+	frame_put(p->frame);
+	heap_free(p);
+}
+
 /* Under vcpu_lock. f comes with a reference and a writable type, which the vCPU keeps. */
 static int move_info(struct vcpu *v, struct frame *f, uint32_t offset)
 {
+	struct info_page *p;
 	struct vcpu_info *info = (struct vcpu_info *)((char *)frame_va(f) + offset), *old = v->info;
 
 	if (!mfn_is_invalid(v->info_mfn) || (v != current && !(v->pause_flags & VPF_DOWN)))
 		return -EINVAL;
+	p = new_object(struct info_page);
+	if (!p)
+		return -ENOMEM;
+	p->frame = f;
+	v->info_page = p;
 	if (v->id < XEN_LEGACY_MAX_VCPUS) {
 		*info = *old;
 	} else {
@@ -190,17 +209,16 @@ static long op_register_info(struct hypercall *h, struct vcpu *v)
 
 void vcpu_info_release(struct vcpu *v)
 {
+	struct info_page *p = v->info_page;
 	struct vcpu_info *old = v->info;
-	struct frame *f;
 
 	if (mfn_is_invalid(v->info_mfn))
 		return;
-	f = frame_of(v->info_mfn);
 	vcpu_info_reset(v);
 	if (v->id < XEN_LEGACY_MAX_VCPUS)
 		*v->info = *old;
-	pv_writer_put(f);
-	frame_put(f);
+	v->info_page = NULL;
+	call_rcu(&p->rcu, info_page_free);
 }
 
 static long op_register_runstate(struct hypercall *h, struct vcpu *v)

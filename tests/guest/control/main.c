@@ -469,6 +469,13 @@ CASE(dom0_only_states, "calls that need a paused or another domain say so")
 	EXPECT_RC(domctl(XEN_DOMCTL_set_virq_handler, 0, &d), 0);
 	d.u.set_virq_handler.virq = VIRQ_TIMER;
 	EXPECT_RC(domctl(XEN_DOMCTL_set_virq_handler, kid.id, &d), -XEN_EINVAL);
+	/* A PV domain has no device model. */
+	memset(&d, 0, sizeof(d));
+	d.u.set_target.target = 4321;
+	EXPECT_RC(domctl(XEN_DOMCTL_set_target, 0, &d), -XEN_ESRCH);
+	d.u.set_target.target = kid.id;
+	EXPECT_RC(domctl(XEN_DOMCTL_set_target, 0, &d), -XEN_EOPNOTSUPP);
+	EXPECT_RC(domctl(XEN_DOMCTL_set_target, kid.id, &d), -XEN_EINVAL);
 }
 
 static volatile unsigned debugger_events;
