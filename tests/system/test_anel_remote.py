@@ -178,6 +178,18 @@ KILL_DOMD = "kill -9 $(cat /run/anel-domd.pid)"
 LOST = "the link to the other side is lost"
 
 
+def test_failures_before(clean):
+    """What fails before the other host has all of the guest leaves it here."""
+    g = guest(clean[0], "only", memory=128).create()
+    g.run(WORK, 60)
+    move(clean, g, lambda to: relay(to, size=3000000, then="kill -9 $pid"), False, LOST)
+    move(clean, g, lambda to: relay(to, size=3000000, then=SSH % to + "pkill -9 -x anel"), False, LOST)
+    move(clean, g, lambda to: relay(to, size=3000000, then="ip link set eth0 down"), False, LOST)
+    move(clean, g, lambda to: "only 10.0.0.99", False, "did not begin")
+    move(clean, g, lambda to: "-s '' only '%s none'" % (SSH % to), False, "did not begin")
+    move(clean, g, lambda to: "only " + to, False, env="ANEL_FAIL_AT=kill:send.memory", rc=1)
+
+
 def test_failures_at_hand_over(clean):
     """The guest is the other host's if that has taken it, whoever could not say so, and stays here if not."""
     g = guest(clean[0], "only", memory=128).create()
