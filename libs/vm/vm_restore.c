@@ -74,6 +74,15 @@ static int read_all(void *from, void *to, size_t n)
 	return 0;
 }
 
+/* Of a guest that is moved to the host that it is on, the name is still taken by itself. */
+static bool is_itself(struct receiving *c, domid_t id)
+{
+	struct xen_domctl_getdomaininfo info;
+
+	return c->r->suffix[0] && hcall_domains(c->host->hcall, id, 1, &info) == 1 && info.domain == id &&
+	       !memcmp(info.handle, c->r->config.uuid, sizeof(info.handle));
+}
+
 static int check(struct receiving *c, struct why *why)
 {
 	struct vm_config *v = &c->r->config;
@@ -83,8 +92,10 @@ static int check(struct receiving *c, struct why *why)
 
 	if (strlen(v->name) + strlen(c->r->suffix) >= sizeof(v->name))
 		return why_set(why, -EINVAL, "the guest's name is too long");
+	if (vm_find(c->host, v->name, &other, &ignored) == 0 && !is_itself(c, other))
+		return why_set(why, -EEXIST, "there is a domain %s already (%u)", v->name, other);
 	strcat(v->name, c->r->suffix);
-	if (vm_find(c->host, v->name, &other, &ignored) == 0)
+	if (c->r->suffix[0] && vm_find(c->host, v->name, &other, &ignored) == 0)
 		return why_set(why, -EEXIST, "there is a domain %s already (%u)", v->name, other);
 	for (unsigned i = 0; i < v->nr_devices && !rc; i++) {
 		struct device *d = &v->devices[i];

@@ -218,3 +218,27 @@ def test_failures_beside(clean):
     here.run("ip link set eth0 up; anel destroy only--moved", 60)
     only_on(g, there, here)
     works_on(g, before)
+
+
+def test_refused_there(clean):
+    """The other host cannot take the guest and says why; it goes on here."""
+    here, there = clean
+    g = guest(here, "only", disk=True).create()
+    g.run(WORK, 60)
+
+    def refused(why):
+        rc, out = here.try_run("anel migrate --live only %s 2>&1" % B, 200)
+        assert rc == 1 and re.search("the other side: .*" + why, out), out
+
+    other = AnelGuest(there, "only", memory=96).create(ready=None, flags="-p")
+    refused("there is a domain only already")
+    other.destroy()
+    other = AnelGuest(there, "big", memory=free_mib(there) - 100).create(ready=None, flags="-p")
+    refused("the host has not got 192 MiB")
+    other.destroy()
+    there.run("mv /dev/vdc /dev/away")
+    refused("/dev/vdc.*No such file")
+    there.run("mv /dev/away /dev/vdc; ip link set xenbr0 down; ip link set xenbr0 name away; ip link set away up")
+    refused("xenbr0")
+    there.run("ip link set away down; ip link set away name xenbr0; ip link set xenbr0 up")
+    move(clean, g, lambda to: "only " + to, True)
