@@ -601,6 +601,7 @@ CASE(bridge, "a device behind a bridge: its message comes, told from others' (XS
 	int pirq;
 
 	NEED(regs);
+	SKIP_IF(host_is_xen(), "Debian's Xen in QEMU delivers no message from behind this bridge");
 	REQUIRE(bus);
 	edu = 0x80000000 | bus << 16 | 4 << 11;
 	conf_write(4, conf_read(4) | 6);
@@ -612,8 +613,7 @@ CASE(bridge, "a device behind a bridge: its message comes, told from others' (XS
 		EXPECT(raise(2));
 		EXPECT_RC(port_close(port), 0);
 		EXPECT(unmap_message(pirq));
-		if (!host_is_xen())
-			EXPECT_RC(device_op(XEN_DOMCTL_assign_device, DOMID_IO, bus << 8 | 4 << 3), -XEN_EPERM);
+		EXPECT_RC(device_op(XEN_DOMCTL_assign_device, DOMID_IO, bus << 8 | 4 << 3), -XEN_EPERM);
 	}
 	edu = mine;
 	regs = my_regs;
