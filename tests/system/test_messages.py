@@ -22,7 +22,7 @@ def normal(text):
     return lines
 
 
-# Races of Linux's own, met when the machine is busy, whatever the hypervisor.
+# Races of Linux's own, met when the machine is busy.
 RACES = {"xen_netback:xenvif_start_xmit: Invalid queue # for packet on interface vif#.#"}    # a packet meets a card that is going
 
 
