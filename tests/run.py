@@ -18,6 +18,7 @@ OUT = os.path.join(TOP, "build")
 PYTHON = sys.executable
 PEER = bool(os.environ.get("ANEL_PEER"))
 FULL = bool(os.environ.get("ANEL_FULL"))
+OURS = re.compile(r"test_(anel\w*|life)\.py$")
 BOCHS_SUITES = ("traps", "vcpus", "pagetables", "grants", "memory")
 
 
@@ -107,12 +108,12 @@ def fuzzers(sums):
     tool(sums, "tests/fuzz/run.py", "--seconds", "3600" if FULL else "60", prefix="fuzz   | ", before=("nice", "-n", "19"))
 
 
-def pytest(sums, report, *args, prefix=""):
-    """Runs pytest and adds what its report says."""
+def pytest(sums, report, *args, prefix="", more=None):
+    """Runs pytest, with this added to its environment, and adds what its report says."""
     report = os.path.join(OUT, report)
     if os.path.exists(report):
         os.unlink(report)
-    env = dict(os.environ, ANEL_LOGS=os.path.join(OUT, "test-logs"), PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
+    env = dict(os.environ, ANEL_LOGS=os.path.join(OUT, "test-logs"), PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1", **(more or {}))
     p = subprocess.Popen([PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short", "--durations=10",
                           "--junitxml", report, *args], cwd=TOP, env=env, stdout=subprocess.PIPE, text=True, errors="replace")
     for line in p.stdout:
@@ -148,11 +149,17 @@ def daemons(sums):
                for name, folder, only in parts))
 
 
-def system(sums, args, *beside):
+def system(sums, args, *beside, more=None):
     """Two halves at once, each with one machine at a time."""
     args = args or ["tests/system"]
-    together(*((pytest, (sums, "system-tests-%s.xml" % lane, "--lane=" + lane, *args), {"prefix": "%-6s | " % lane})
+    together(*((pytest, (sums, "system-tests-%s.xml" % lane, "--lane=" + lane, *args), {"prefix": "%-6s | " % lane, "more": more})
                for lane in ("first", "second")), *((f, (sums,), {}) for f in beside))
+
+
+def ours_on_peer(sums):
+    """Our tool on our daemons on Debian's Xen; what has our daemons in any case has been in the stage before."""
+    names = sorted(n for n in os.listdir(os.path.join(TOP, "tests/system")) if OURS.match(n))
+    system(sums, ["tests/system/" + n for n in names], more={"ANEL_TOOLS": "anel"})
 
 
 def main(args):
@@ -174,6 +181,8 @@ def main(args):
         args = args and args + ["tests/system"]
     if args or PEER:
         stage("system tests", lambda s: system(s, args), sums)
+        if not args and PEER:
+            stage("our tools and daemons on Debian's Xen", ours_on_peer, sums)
     else:
         stage("system tests, and fuzzers beside them", lambda s: system(s, args, fuzzers), sums)
     if sums.stories:
