@@ -9,7 +9,7 @@ import machine
 
 
 def test_demonstration(boot):
-    """What ./dev run does: systemd in dom0, a guest with disk and network, its login prompt, a login."""
+    """What ./dev run does: systemd in dom0, a guest with disk and network, its login prompt, a login; then README's tour of it."""
     m = boot(init="systemd", kernel_args="anel.demo quiet", tools="anel", boot_timeout=300)
     m.wait_log(r"guest login:", 400)
     m.type("root\n")
@@ -19,6 +19,19 @@ def test_demonstration(boot):
     # Ctrl-] leaves the guest's console; dom0's own follows.
     m.type("\x1d")
     m.wait_log(r"dom0 login:|root@dom0", 120)
+    assert m.run("ssh demo hostname", 120) == "guest\n"
+    boot_id = m.run("ssh demo cat /proc/sys/kernel/random/boot_id", 120)
+    m.run("anel save demo demo.save", 120)
+    assert "demo" not in m.run("anel list")
+    m.run("anel restore demo.save", 120)
+    m.run("ping -c 600 -i 0.2 10.0.0.2 >/run/pings 2>&1 & echo $! >/run/ping.pid")
+    m.until("cat /run/pings", "bytes from 10.0.0.2", 60)
+    m.run("anel migrate --live demo localhost", 240)
+    answers = m.run("grep -c 'bytes from' /run/pings")
+    m.until("test $(grep -c 'bytes from' /run/pings) -gt %d && echo more" % int(answers), "more", 60)
+    m.run("kill -INT $(cat /run/ping.pid)")
+    assert m.run("ssh demo cat /proc/sys/kernel/random/boot_id", 120) == boot_id
+    assert "demo" in m.run("anel list demo")
 
 
 def test_serial_input_switches(host):
