@@ -32,8 +32,8 @@ def test_demonstration(boot):
     m.run("kill -INT $(cat /run/ping.pid)")
     assert m.run("ssh demo cat /proc/sys/kernel/random/boot_id", 120) == boot_id
     # As docs/anel.md has it for moves to another host.
-    m.run("systemctl enable --now ssh && mkdir -p -m 700 .ssh && ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519", 180)
-    m.run("cp .ssh/id_ed25519.pub .ssh/authorized_keys")
+    m.run("systemctl enable --now ssh && mkdir -p -m 700 /root/.ssh && ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519", 180)
+    m.run("cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys")
     assert "demo" in m.run("ssh -o BatchMode=yes -o StrictHostKeyChecking=no 127.0.0.1 anel list", 120)
 
 
