@@ -4,6 +4,8 @@
 #include "hypercall/evtchn_priv.h"
 #include "hypercall/gnttab_entry.h"
 #include "lib/string.h"
+#include "sched/private.h"
+#include "x86/tlb.h"
 
 static void check_domain(const struct self_check *c, const struct domain *d)
 {
@@ -129,9 +131,26 @@ static void check_pins(const struct self_check *c, const struct domain *d)
 		LIE("d%u's grants are in use %lu times, by %u handles", d->id, pins, c->handles[d->id]);
 }
 
+/* What a CPU holds of guests' is flushed only if its time says that it may hold something. */
+static void check_loaded(void)
+{
+	unsigned cpu;
+
+	for_each_cpu(cpu, &cpu_online_map) {
+		const struct vcpu *v = per_cpu(loaded_vcpu, cpu);
+
+		if (v && tlb_host_only(cpu))
+			LIE("CPU%u has d%uv%u's page tables and is said to have none", cpu, v->domain->id, v->id);
+		if (v && !cpumask_test_cpu(cpu, &v->domain->dirty_cpus))
+			LIE("CPU%u has d%uv%u's page tables, and is not asked to flush them", cpu, v->domain->id, v->id);
+	}
+}
+
 void self_check_lists(struct self_check *c)
 {
 	struct domain *d;
+
+	check_loaded();
 
 	memset(c->handles, 0, sizeof(c->handles));
 	for_each_domain(d)

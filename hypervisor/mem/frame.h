@@ -67,6 +67,7 @@ bool mfn_valid(mfn_t m);			/* RAM with a frame record; any value is safe to ask 
 extern uint64_t max_mfn;			/* one past the last frame of RAM */
 #define M2P_INVALID	(~0ull)
 void m2p_set(mfn_t m, uint64_t gfn);		/* m must be mfn_valid; gfn: M2P_INVALID, or m has been a domain's (mem/m2p.h) */
+/* Under a guest's root: CPUs under the host's are not told when the table gets new pages. */
 static inline uint64_t m2p_get(mfn_t m) { return m2p_table[m.n]; }
 /* The name of the first of the 512 pages of the M2P that cover GiB i (mem/m2p.h); INVALID_MFN: no RAM there. */
 mfn_t m2p_piece(unsigned i);

@@ -6,6 +6,7 @@
 #include "mem/alloc.h"
 #include "mem/map.h"
 #include "mem/ram.h"
+#include "mem/scrub.h"
 #include "mem/section.h"
 #include "x86/cpu.h"
 
@@ -179,8 +180,7 @@ static void make_ready(uint64_t from, uint64_t end)
 {
 	uint64_t each, *e;
 
-	tlb_owe(&tlb_owed_by_all);
-	flush_tlb_mask(&cpu_online_map, 0);
+	flush_since(tlb_clock() | 1);
 	for (uint64_t m = from; m < end; m = (m | (each - 1)) + 1) {
 		e = own_leaf(m, &each);
 		if (e)

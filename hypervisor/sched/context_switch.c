@@ -57,7 +57,7 @@ static void unload(void)
 	save(v);
 	use_host_gdt(cpu);
 	cpu_load_ldt(0, 0);
-	cpu_load_root(host_root_mfn().n << PAGE_SHIFT);
+	tlb_leave_guests(host_root_mfn().n << PAGE_SHIFT);
 	this_cpu(loaded_vcpu) = NULL;
 	now_clean(v, cpu);
 }
@@ -69,6 +69,8 @@ static void load(struct vcpu *next)
 
 	if (old)
 		save(old);
+	else
+		tlb_enter_guests();
 	use_host_gdt(cpu);
 	cpumask_set_cpu(cpu, &next->domain->dirty_cpus);
 	this_cpu(loaded_vcpu) = next;

@@ -6,6 +6,7 @@
 #include "domain/hooks.h"
 #include "domain/notify.h"
 #include "lib/panic.h"
+#include "mem/alloc.h"
 #include "mem/heap.h"
 #include "x86/cpu.h"
 #include "x86/hooks.h"
@@ -156,6 +157,7 @@ static void cpu_start(unsigned cpu)
 	if (!idle_vcpu[cpu])
 		idle_vcpu[cpu] = make_idle_vcpu(cpu);
 	current = idle_vcpu[cpu];
+	tlb_leave_guests(host_root_mfn().n << PAGE_SHIFT);
 	per_cpu(runqueue, cpu).online = true;
 	cpumask_set_cpu(cpu, &idle_cpus);
 }

@@ -23,6 +23,10 @@
  * 5. Entries of the GDT and LDT windows change when their vCPU is current, and then it flushes, or is not, and then tlb_forget.
  * 6. Changes of the hypervisor's own mappings flush with FLUSH_GLOBAL, which is every tag's.
  *
+ * A CPU under the host's root has nothing of guests in force, and its flush time is later than every stamp: it is not asked, and
+ * those that idle are not woken, however many they are. It has an ordinary time again before it loads a guest's root: a
+ * change that it does not see yet in a page table, it has not remembered either, or who flushes sees the time.
+ *
  * The clock counts stamps, each of which is unique. A stamp is the clock's low 32 bits; since only the CPU's flush time has to
  * be compared, an old stamp is read as the latest moment that it can mean, and errs towards one flush too many.
  */
@@ -86,7 +90,8 @@ bool tlb_tags_for(bool xpti)
 struct tlb_slot { uint64_t id, emptied; };
 static DEFINE_PER_CPU(struct tlb_slot, slots)[SLOTS];
 static DEFINE_PER_CPU(unsigned, next_victim);
-static DEFINE_PER_CPU(uint64_t, flush_time);	/* TLB clock when the context in force was last emptied, or before */
+static DEFINE_PER_CPU(uint64_t, flush_time);	/* TLB clock when the context in force was last emptied, or before; or HOST_ONLY */
+#define HOST_ONLY (~0ull)
 
 /*
  * A flush notes the clock before it begins, so that it has seen every change of a page table that was stamped earlier. Flushes
@@ -150,7 +155,8 @@ static void note_emptied(uint64_t t)
 {
 	unsigned tag = pcid_on ? TAG(read_cr3()) : 0;
 
-	WRITE_ONCE(this_cpu(flush_time), t);
+	if (this_cpu(flush_time) != HOST_ONLY)
+		WRITE_ONCE(this_cpu(flush_time), t);
 	if (tag)
 		slot_of(tag)->emptied = t;
 }
@@ -198,6 +204,23 @@ __hot void cpu_load_root(uint64_t cr3)
 	write_cr3(cr3);
 	if ((int64_t)cr3 >= 0)
 		WRITE_ONCE(this_cpu(flush_time), t);
+}
+
+void tlb_leave_guests(uint64_t host_cr3)
+{
+	cpu_load_root(host_cr3);
+	WRITE_ONCE(this_cpu(flush_time), HOST_ONLY);
+}
+
+/* CR3, which is written next, is not before this can be seen: it serializes. */
+void tlb_enter_guests(void)
+{
+	WRITE_ONCE(this_cpu(flush_time), READ_ONCE(tlb_clock_next));
+}
+
+bool tlb_host_only(unsigned cpu)
+{
+	return READ_ONCE(per_cpu(flush_time, cpu)) == HOST_ONLY;
 }
 
 void cpu_replace_root(uint64_t cr3)

@@ -47,6 +47,13 @@ static inline void tlb_owe_stamp(uint64_t *owed, uint32_t stamp) { if (pcid_on) 
 void cpu_load_root(uint64_t cr3);
 /* The same for a new root under a tag in use: nothing stays of it, nor of the other tag of the slot. */
 void cpu_replace_root(uint64_t cr3);
+/*
+ * Interrupts off. This CPU goes to the host's root, under no tag: flushes for guests' sake need not ask it; and is about to load a
+ * guest's: they must. A CPU's first state is the second.
+ */
+void tlb_leave_guests(uint64_t host_cr3);
+void tlb_enter_guests(void);
+bool tlb_host_only(unsigned cpu);
 /* What is remembered under the tag of cr3, which is not the one in force, is forgotten. */
 void tlb_drop_tag(uint64_t cr3);
 /* Forgets the context in force, both tags of it; FLUSH_GLOBAL: everything. */
@@ -58,6 +65,6 @@ void flush_tlb_one_local(uint64_t va);
  * flushed all since, but under tags that are not in force.
  */
 uint32_t tlb_clock(void);
-/* Removes from mask the CPUs that have flushed everything since stamp. */
+/* Removes from mask the CPUs that have flushed everything since stamp, or are under the host's root. */
 void tlb_filter(cpumask_t *mask, uint32_t stamp);
 #endif

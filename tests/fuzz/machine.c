@@ -155,6 +155,9 @@ void __x86_indirect_thunk_rax(void) { }	/* where a vCPU would be entered */
 void cpu_load_root(uint64_t cr3) { }
 void cpu_replace_root(uint64_t cr3) { }
 void tlb_drop_tag(uint64_t cr3) { }
+void tlb_leave_guests(uint64_t host_cr3) { }
+void tlb_enter_guests(void) { }
+bool tlb_host_only(unsigned cpu) { return false; }
 void tlb_enter(struct tlb_context *c, const uint64_t *owed) { }
 void tlb_owe_now(uint64_t *owed) { }
 void tlb_owe_since(uint64_t *owed, uint32_t stamp) { }

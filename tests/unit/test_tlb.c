@@ -124,7 +124,7 @@ static void unload(unsigned cpu)
 	if (v < 0)
 		return;
 	host_cpu_nr = cpu;
-	cpu_load_root(HOST_ROOT << PAGE_SHIFT);
+	tlb_leave_guests(HOST_ROOT << PAGE_SHIFT);
 	cpus[cpu].vcpu = vcpus[v].cpu = -1;
 	cpumask_clear_cpu(cpu, &doms[dom_of(v)].dirty);
 }
@@ -139,6 +139,8 @@ static void load(unsigned v, unsigned cpu)
 		unload(vcpus[v].cpu);
 	host_cpu_nr = cpu;
 	cpumask_set_cpu(cpu, &doms[dom_of(v)].dirty);
+	if (old < 0)
+		tlb_enter_guests();
 	if (pcid_on)
 		tlb_enter(&vcpus[v].tlb, &doms[dom_of(v)].owed);
 	compute(v);
@@ -225,6 +227,10 @@ static void frame_is_reused(void)
 		m = doms[pending.dom].dirty;
 	}
 	tlb_filter(&m, pending.stamp);
+	for (unsigned c = 0; c < CPUS; c++) {
+		assert_int_equal(tlb_host_only(c), cpus[c].vcpu < 0);
+		assert_false(tlb_host_only(c) && cpumask_test_cpu(c, &m));
+	}
 	flush_mask(m);
 	now_needed(pending.dom, pending.table);
 	pending.set = false;
@@ -298,8 +304,9 @@ static void start(bool with_tags)
 	for (unsigned c = 0; c < CPUS; c++) {
 		free(host_percpu[c]);
 		host_percpu[c] = calloc(1, size);
-		cpus[c].cr3 = HOST_ROOT << PAGE_SHIFT;
 		cpus[c].vcpu = -1;
+		host_cpu_nr = c;
+		tlb_leave_guests(HOST_ROOT << PAGE_SHIFT);
 	}
 	for (unsigned v = 0; v < VCPUS; v++) {
 		vcpus[v].cpu = -1;

@@ -73,6 +73,78 @@ CASE(xsa_241, "a page whose last writable mapping has just gone becomes a table:
 	page_free(page);
 }
 
+static evtchn_port_t wake;
+static volatile unsigned stage;
+
+static bool second_sleeps(void)
+{
+	struct vcpu_runstate_info info;
+
+	return !vcpu_op(VCPUOP_get_runstate_info, 1, &info) && info.state == RUNSTATE_blocked;
+}
+
+/* Remembers a translation, sleeps, and uses it. */
+static void sleep_and_write(void *arg)
+{
+	struct sched_poll p = { .nr_ports = 1 };
+
+	set_xen_guest_handle(p.ports, &wake);
+	this_cpu()->hook[X_PF] = skip_store;
+	for (;;) {
+		while (stage != 0 && !stop)
+			sched_op(SCHEDOP_yield, NULL);
+		if (stop)
+			return;
+		__asm__ volatile("movq %%rax, (%%rdi)" : : "a"(2ul), "D"(alias) : "memory");
+		stage = 1;
+		while (stage == 1)
+			sched_op(SCHEDOP_poll, &p);
+		port_clear(wake);
+		__asm__ volatile("movq %%rax, (%%rdi)" : : "a"(4ul), "D"(alias) : "memory");
+		stage = 3;
+	}
+}
+
+static void write_when_awake(void)
+{
+	EXPECT_RC(update_va(alias, mfn_of(page) << PAGE_SHIFT | PTE_RW, UVMF_NONE), 0);
+	stage = 0;
+	EXPECT(WAIT_FOR(stage == 1 && second_sleeps(), 10 * SEC));
+	EXPECT_RC(update_va(alias, 0, UVMF_NONE), 0);
+	EXPECT_RC(page[0], 2);
+	EXPECT_RC(ext_op(MMUEXT_PIN_L1_TABLE, mfn_of(page), 0), 0);
+	stage = 2;
+	EXPECT_RC(evtchn_op(EVTCHNOP_send, &(struct evtchn_send){ .port = wake }), 0);
+	EXPECT(WAIT_FOR(stage == 3, 10 * SEC));
+	EXPECT_RC(page[0], 2);
+	EXPECT_RC(ext_op(MMUEXT_UNPIN_TABLE, mfn_of(page), 0), 0);
+}
+
+/* An idle CPU may keep the page tables of who was on it last, and goes on with them. It must be flushed as if it were busy. */
+CASE(xsa_241_asleep, "the same, of a vCPU that sleeps when the page becomes a table, and then goes on")
+{
+	struct evtchn_bind_ipi ipi = { .vcpu = 1 };
+
+	SKIP_IF(vcpu_total() < 2, "one vCPU");
+	page = page_alloc();
+	alias = window(80);
+	NEED(!page_ro(page));
+	NEED(!evtchn_op(EVTCHNOP_bind_ipi, &ipi));
+	port_mask(wake = ipi.port);
+	stop = faults = 0;
+	stage = 3;
+	REQUIRE_RC(vcpu_start(1, sleep_and_write, NULL), 0);
+	for (unsigned i = 1; i <= 20 && !case_bad(); i++) {
+		write_when_awake();
+		EXPECT_RC(faults, i);
+	}
+	EXPECT(second_down());
+	port_close(wake);
+	EXPECT_RC(page_rw(page), 0);
+	EXPECT(page_idle(page));
+	page_free(page);
+}
+
 static void map_and_write(void *arg)
 {
 	this_cpu()->hook[X_PF] = skip_store;
