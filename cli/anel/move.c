@@ -13,6 +13,7 @@
 #include "verbs.h"
 #include "vm/vm_migrate.h"
 #include "vm/vm_save.h"
+#include "vm/vm_times.h"
 
 #define MOVED "--moved"
 /* It notices within seconds that the other host is gone: the guest may be suspended. */
@@ -332,14 +333,30 @@ static int ask(void *arg, const char *token, struct why *why)
 	return n > 0 && !strcmp(answer, "gone\n") ? 0 : why_set(why, -EHOSTUNREACH, "%s does not answer", o->host);
 }
 
+/* Seconds since the guest was suspended, and since the line before. */
+static void show_times(void)
+{
+	const struct vm_time *t;
+	unsigned n, zero = 0;
+
+	t = vm_times(&n);
+	for (unsigned i = 0; i < n; i++)
+		zero = t[i].suspended ? i : zero;
+	for (unsigned i = 0; i < n; i++)
+		fprintf(stderr, "%+10.4f %+9.4f  %s\n", (t[i].ns - t[zero].ns) / 1e9, i ? (t[i].ns - t[i - 1].ns) / 1e9 : 0,
+			t[i].what);
+}
+
 /* Options, of which -s takes a word. */
-static int migrate_words(int argc, char **argv, bool *live, const char **shell, char **words, struct why *why)
+static int migrate_words(int argc, char **argv, struct vm_migrate *m, const char **shell, char **words, struct why *why)
 {
 	int n = 0;
 
 	for (int i = 0; i < argc; i++) {
 		if (!strcmp(argv[i], "--live") || !strcmp(argv[i], "-l"))
-			*live = true;
+			m->live = true;
+		else if (!strcmp(argv[i], "--verbose") || !strcmp(argv[i], "-v"))
+			m->times = true;
 		else if (!strcmp(argv[i], "-s") && i + 1 < argc)
 			*shell = argv[++i];
 		else if (argv[i][0] == '-')
@@ -363,7 +380,7 @@ int verb_migrate(struct vm_host *host, int argc, char **argv, struct why *why)
 	char *words[2];
 	domid_t id;
 	pid_t pid;
-	int lock, rc = migrate_words(argc, argv, &m.live, &shell, words, why);
+	int lock, rc = migrate_words(argc, argv, &m, &shell, words, why);
 
 	if (!rc)
 		rc = vm_find(host, words[0], &id, why);
@@ -389,6 +406,8 @@ int verb_migrate(struct vm_host *host, int argc, char **argv, struct why *why)
 	line_end(&l);
 	guard_end(g);
 	waitpid(pid, NULL, 0);
+	if (m.times)
+		show_times();
 	return rc;
 }
 

@@ -240,17 +240,37 @@ void hcall_unmap_m2p(struct hcall *h, const uint64_t *m2p, uint64_t nr)
 	hcall_unmap(h, (void *)m2p, m2p_extents(nr) * M2P_EXTENT_FRAMES);
 }
 
-int hcall_pin_tables(struct hcall *h, domid_t id, const struct hcall_pin *pins, unsigned n)
+unsigned hcall_pin_tables(struct hcall *h, domid_t id, const struct hcall_pin *pins, unsigned n, int *rc)
 {
 	static const unsigned commands[] = { MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE, MMUEXT_PIN_L4_TABLE };
 	const unsigned at_once = HCALL_DATA_SIZE / sizeof(struct mmuext_op);
 	struct mmuext_op *op = h->data;
+	unsigned *done = h->buffer, now, all = 0;
+
+	for (*rc = 0; all < n && !*rc; all += *done) {
+		now = n - all < at_once ? n - all : at_once;
+		for (unsigned i = 0; i < now; i++)
+			op[i] = (struct mmuext_op){ .cmd = commands[(pins[all + i].level - 1) & 3],
+						    .arg1.mfn = pins[all + i].frame };
+		*done = 0;
+		if (xencall4(h->call, __HYPERVISOR_mmuext_op, (uintptr_t)op, now, (uintptr_t)done, id) < 0)
+			*rc = -errno;
+		else
+			*done = now;
+	}
+	return all;
+}
+
+int hcall_unpin_tables(struct hcall *h, domid_t id, const xen_pfn_t *frames, unsigned n)
+{
+	const unsigned at_once = HCALL_DATA_SIZE / sizeof(struct mmuext_op);
+	struct mmuext_op *op = h->data;
 	unsigned now;
 
-	for (; n; n -= now, pins += now) {
+	for (; n; n -= now, frames += now) {
 		now = n < at_once ? n : at_once;
 		for (unsigned i = 0; i < now; i++)
-			op[i] = (struct mmuext_op){ .cmd = commands[(pins[i].level - 1) & 3], .arg1.mfn = pins[i].frame };
+			op[i] = (struct mmuext_op){ .cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = frames[i] };
 		if (xencall4(h->call, __HYPERVISOR_mmuext_op, (uintptr_t)op, now, 0, id) < 0)
 			return -errno;
 	}
@@ -296,7 +316,8 @@ int hcall_log_dirty_take(struct hcall *h, domid_t id, bool final, uint64_t frame
 	if (!buffer)
 		return -ENOMEM;
 	memset(buffer, 0, size);
-	op.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_CLEAN;
+	/* Of a guest that does not run nothing need be taken away again. */
+	op.u.shadow_op.op = final ? XEN_DOMCTL_SHADOW_OP_PEEK : XEN_DOMCTL_SHADOW_OP_CLEAN;
 	op.u.shadow_op.mode = final ? XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL : 0;
 	op.u.shadow_op.pages = frames;
 	set_xen_guest_handle(op.u.shadow_op.dirty_bitmap, buffer);

@@ -33,7 +33,9 @@ void *hcall_map_read(struct hcall *h, domid_t id, size_t n, const xen_pfn_t *fra
 const uint64_t *hcall_map_m2p(struct hcall *h, uint64_t *nr);
 void hcall_unmap_m2p(struct hcall *h, const uint64_t *m2p, uint64_t nr);
 struct hcall_pin { unsigned level; xen_pfn_t frame; };	/* level: 1 to 4 */
-int hcall_pin_tables(struct hcall *h, domid_t id, const struct hcall_pin *pins, unsigned n);
+/* How many were pinned, the first ones; if not all, *rc says what was wrong with the next. */
+unsigned hcall_pin_tables(struct hcall *h, domid_t id, const struct hcall_pin *pins, unsigned n, int *rc);
+int hcall_unpin_tables(struct hcall *h, domid_t id, const xen_pfn_t *frames, unsigned n);
 /* Gives n of the domain's frames back to the host. */
 int hcall_release_frames(struct hcall *h, domid_t id, unsigned n, const xen_pfn_t *frames);
 

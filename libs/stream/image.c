@@ -235,6 +235,8 @@ int image_read(struct reader *r)
 			return finish(&i, &rec);
 		if (rec.type & OPTIONAL) {
 			rc = reader_body(r, &rec, STREAM_CONFIG_MAX);
+			if (!rc && rec.type == STREAM_ROUND && i.seen & BIT(REC_PAGE_DATA) && r->taker->round)
+				rc = r->taker->round(r->arg, r->why);
 			continue;
 		}
 		rc = known(&i, &rec);

@@ -8,9 +8,13 @@
 
 #define NONE	UINT64_MAX	/* no machine frame, as the guest's list says it too */
 #define BATCH	STREAM_BATCH_MAX
+#define PINS	128u
 #define LARGE_ORDER 9u
 #define LARGE	(1u << LARGE_ORDER)
 #define MAX_LEAVES 2048u
+
+/* Of a page table: its entries are of this host; the hypervisor has it as one; we had it pinned, not the guest. */
+enum { MENDED = 1, PINNED = 2, EARLY = 4 };
 
 struct blob { void *data; size_t size; };
 struct saved_vcpu { struct blob kinds[STREAM_VCPU_KINDS]; };
@@ -24,6 +28,8 @@ struct restore {
 	uint64_t nr;			/* frames that the guest's list has room for */
 	uint64_t *mfn;
 	uint8_t *type;			/* enum stream_frame */
+	uint8_t *state;			/* of page tables: MENDED, PINNED, EARLY */
+	bool fresh;			/* pages came since the last round */
 	uint64_t nr_lists, *lists;	/* frames of the list */
 	uint64_t pages;
 	struct blob leaves;
@@ -88,8 +94,9 @@ static int on_p2m(void *arg, uint64_t last_pfn, const uint64_t *pfns, unsigned n
 	r->nr_lists = n;
 	r->mfn = malloc(r->nr * sizeof(*r->mfn));
 	r->type = calloc(r->nr, sizeof(*r->type));
+	r->state = calloc(r->nr, sizeof(*r->state));
 	r->lists = malloc(n * sizeof(*pfns));
-	if (!r->mfn || !r->type || !r->lists)
+	if (!r->mfn || !r->type || !r->state || !r->lists)
 		return why_set(why, -ENOMEM, "no memory for the list of frames");
 	memset(r->mfn, 0xff, r->nr * sizeof(*r->mfn));
 	memcpy(r->lists, pfns, n * sizeof(*pfns));
@@ -181,11 +188,32 @@ static int map_coming(struct restore *r, const uint64_t *words, unsigned n, unsi
 	return r->coming ? 0 : why_set(why, -errno, "the new domain's memory cannot be mapped: %s", strerror(errno));
 }
 
+/* Page tables that come again are pages like others until they are mended anew. */
+static int forget_tables(struct restore *r, const uint64_t *words, unsigned n, struct why *why)
+{
+	unsigned pinned = 0;
+	int rc;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t pfn = STREAM_FRAME_PFN(words[i]);
+
+		if (r->state[pfn] & PINNED)
+			r->batch[pinned++] = r->mfn[pfn];
+		r->state[pfn] = 0;
+	}
+	rc = pinned ? hcall_unpin_tables(r->h, r->id, r->batch, pinned) : 0;
+	return rc ? why_set(why, rc, "the hypervisor keeps a page table: %s", strerror(-rc)) : 0;
+}
+
 /* The pages are read straight into the guest's frames. A new frame is mostly zero, but that is nobody's word. */
 static int on_place(void *arg, const uint64_t *words, unsigned n, unsigned with, uint8_t **to, struct why *why)
 {
 	struct restore *r = arg;
-	int rc = populate(r, words, n, why);
+	int rc = forget_tables(r, words, n, why);
+
+	r->fresh = true;
+	if (!rc)
+		rc = populate(r, words, n, why);
 
 	for (unsigned i = 0; i < n && !rc; i++) {
 		uint64_t pfn = STREAM_FRAME_PFN(words[i]);
@@ -270,43 +298,92 @@ static unsigned level_of(const struct restore *r, uint64_t pfn)
 	return r->mfn[pfn] != NONE && type < STREAM_BROKEN && (type & 7) <= 4 ? type & 7 : 0;
 }
 
-static int mend_batch(struct restore *r, unsigned n, struct why *why)
+/*
+ * The tables in r->pfns. early: those with entries of frames that are not there yet stay as they are. A table
+ * is as it was, or all of it is mended.
+ */
+static int mend_batch(struct restore *r, unsigned n, bool early, struct why *why)
 {
+	uint64_t *table, mended[512];
 	uint8_t *map = n ? hcall_map(r->h, r->id, n, r->batch) : NULL;
 	int bad = -1;
 
 	if (n && !map)
-		return why_set(why, -errno, "the guest's page tables cannot be mapped: %s", strerror(errno));
-	for (unsigned i = 0; i < n && bad < 0; i++) {
-		uint64_t *table = (uint64_t *)(map + (size_t)i * STREAM_PAGE);
-
-		bad = pv_table(level_of(r, r->pfns[i]), table, table, pfn_to_frame, r);
-		if (bad >= 0)
+		return early ? 0 : why_set(why, -errno, "the guest's page tables cannot be mapped: %s", strerror(errno));
+	for (unsigned i = 0; i < n && (bad < 0 || early); i++) {
+		table = (uint64_t *)(map + (size_t)i * STREAM_PAGE);
+		bad = pv_table(level_of(r, r->pfns[i]), table, mended, pfn_to_frame, r);
+		if (bad < 0) {
+			memcpy(table, mended, sizeof(mended));
+			r->state[r->pfns[i]] |= MENDED;
+		} else if (!early) {
 			why_set(why, -EINVAL, "entry %d of the page table in frame %#llx is of a frame that is not in the stream",
 				bad, (unsigned long long)r->pfns[i]);
+		}
 	}
 	if (n)
 		hcall_unmap(r->h, map, n);
-	return bad >= 0 ? -EINVAL : 0;
+	return bad >= 0 && !early ? -EINVAL : 0;
 }
 
 /* Page tables name this host's frames from here on. */
-static int mend_tables(struct restore *r, struct why *why)
+static int mend_tables(struct restore *r, bool early, struct why *why)
 {
 	unsigned n = 0;
 	int rc = 0;
 
 	for (uint64_t pfn = 0; pfn < r->nr && !rc; pfn++) {
-		if (!level_of(r, pfn))
+		if (!level_of(r, pfn) || r->state[pfn] & MENDED)
 			continue;
 		r->pfns[n] = pfn;
 		r->batch[n++] = r->mfn[pfn];
 		if (n == BATCH) {
-			rc = mend_batch(r, n, why);
+			rc = mend_batch(r, n, early, why);
 			n = 0;
 		}
 	}
-	return rc ? rc : mend_batch(r, n, why);
+	return rc ? rc : mend_batch(r, n, early, why);
+}
+
+/* Pins tables of the list until the hypervisor refuses one; returns how many. */
+static unsigned pin_batch(struct restore *r, const uint64_t *pfns, unsigned n, uint8_t state, int *rc)
+{
+	struct hcall_pin pins[PINS];
+	unsigned done;
+
+	for (unsigned i = 0; i < n; i++)
+		pins[i] = (struct hcall_pin){ level_of(r, pfns[i]), r->mfn[pfns[i]] };
+	done = hcall_pin_tables(r->h, r->id, pins, n, rc);
+	for (unsigned i = 0; i < done; i++)
+		r->state[pfns[i]] |= state;
+	return done;
+}
+
+/*
+ * While the guest still runs where it was: tables of the lowest level, of which there are most, are mended and
+ * given to the hypervisor to look through. What it was sent of the guest is not of one moment, so it may refuse some: those wait.
+ */
+static int on_round(void *arg, struct why *why)
+{
+	struct restore *r = arg;
+	uint64_t list[PINS];
+	unsigned n = 0, done;
+	int rc;
+
+	if (!r->fresh)
+		return 0;
+	r->fresh = false;
+	rc = mend_tables(r, true, why);
+	for (uint64_t pfn = 0; pfn <= r->nr && !rc; pfn++) {
+		if (n == PINS || (n && pfn == r->nr)) {
+			for (unsigned at = 0; at < n; at += done + 1)
+				done = pin_batch(r, list + at, n - at, PINNED | EARLY, &(int){ 0 });
+			n = 0;
+		}
+		if (pfn < r->nr && level_of(r, pfn) == 1 && (r->state[pfn] & (MENDED | PINNED)) == MENDED)
+			list[n++] = pfn;
+	}
+	return rc;
 }
 
 /* Where a frame of the guest's is that must hold data. */
@@ -390,21 +467,51 @@ static int mend_shared_info(struct restore *r, struct why *why)
 	return 0;
 }
 
-static int pin_tables(struct restore *r, struct why *why)
+static int pin_all(struct restore *r)
 {
-	struct hcall_pin pins[128];
-	unsigned n = 0, level;
+	uint64_t list[PINS];
+	unsigned n = 0;
 	int rc = 0;
 
 	for (uint64_t pfn = 0; pfn <= r->nr && !rc; pfn++) {
-		if (n == 128 || (n && pfn == r->nr)) {
-			rc = hcall_pin_tables(r->h, r->id, pins, n);
+		if (n == PINS || (n && pfn == r->nr)) {
+			pin_batch(r, list, n, PINNED, &rc);
 			n = 0;
 		}
-		level = pfn < r->nr && r->type[pfn] & STREAM_PINNED ? level_of(r, pfn) : 0;
-		if (level)
-			pins[n++] = (struct hcall_pin){ level, r->mfn[pfn] };
+		if (pfn < r->nr && r->type[pfn] & STREAM_PINNED && level_of(r, pfn) && !(r->state[pfn] & PINNED))
+			list[n++] = pfn;
 	}
+	return rc;
+}
+
+/* Ends the pins of on_round(): all of them, or those that are not the guest's too. */
+static int unpin_early(struct restore *r, bool all)
+{
+	unsigned n = 0;
+	int rc = 0;
+
+	for (uint64_t pfn = 0; pfn <= r->nr && !rc; pfn++) {
+		if (n == BATCH || (n && pfn == r->nr)) {
+			rc = hcall_unpin_tables(r->h, r->id, r->batch, n);
+			n = 0;
+		}
+		if (pfn == r->nr || !(r->state[pfn] & EARLY) || (!all && r->type[pfn] & STREAM_PINNED))
+			continue;
+		r->batch[n++] = r->mfn[pfn];
+		r->state[pfn] &= ~(PINNED | EARLY);
+	}
+	return rc;
+}
+
+/* A table that is none any more, but was not written since, may still be pinned by us and in the way of those that are. */
+static int pin_tables(struct restore *r, struct why *why)
+{
+	int rc = pin_all(r);
+
+	if (rc && unpin_early(r, true) == 0)
+		rc = pin_all(r);
+	if (!rc)
+		rc = unpin_early(r, false);
 	return rc ? why_set(why, rc, "the hypervisor refuses the guest's page tables: %s", strerror(-rc)) : 0;
 }
 
@@ -511,15 +618,21 @@ static int finish(struct restore *r, struct why *why)
 	if (!rc)
 		rc = mend_list(r, why);
 	if (!rc)
-		rc = mend_tables(r, why);
+		rc = mend_tables(r, false, why);
+	if (!rc)
+		rc = step(r, "tables", why);
 	if (!rc)
 		rc = mend_shared_info(r, why);
 	if (!rc)
 		rc = pin_tables(r, why);
 	if (!rc)
+		rc = step(r, "pinned", why);
+	if (!rc)
 		rc = set_domain(r, why);
 	if (!rc)
 		rc = set_vcpus(r, why);
+	if (!rc)
+		rc = step(r, "vcpus", why);
 	return rc;
 }
 
@@ -533,6 +646,7 @@ static void close_all(struct restore *r)
 	free(r->leaves.data);
 	free(r->mfn);
 	free(r->type);
+	free(r->state);
 	free(r->lists);
 	free(r);
 }
@@ -540,7 +654,7 @@ static void close_all(struct restore *r)
 int restore_guest(struct hcall *h, struct restore_request *q, struct restore_result *result, struct why *why)
 {
 	static const struct stream_taker taker = {
-		.config = on_config, .image = on_image, .p2m = on_p2m, .place = on_place, .pages = on_pages,
+		.config = on_config, .image = on_image, .p2m = on_p2m, .place = on_place, .pages = on_pages, .round = on_round,
 		.tsc = on_tsc,
 		.shared_info = on_shared_info, .vcpu = on_vcpu, .policy = on_policy,
 	};

@@ -331,11 +331,13 @@ static int send_round(struct save *s)
 		if (s->batch->n < STREAM_BATCH_MAX)
 			continue;
 		rc = send_batch(s);
-		if (s->q->progress)
+		if (s->q->progress && done < all)
 			s->q->progress(s->q->arg, s->round, done, all);
 	}
 	if (!rc)
 		rc = send_batch(s);
+	if (!rc && s->q->progress)
+		s->q->progress(s->q->arg, s->round, all, all);
 	memset(s->todo, 0, (s->nr + 7) / 8);
 	s->round++;
 	return rc;
@@ -356,6 +358,15 @@ static int take_log(struct save *s, bool final, uint64_t *dirty)
 	return 0;
 }
 
+static int send_live_round(struct save *s)
+{
+	int rc = send_round(s);
+
+	if (!rc && s->q->brief)
+		rc = stream_put_round(s->w);
+	return rc;
+}
+
 /* Memory while the guest runs, until the rest is small or does not become smaller. */
 static int send_live(struct save *s)
 {
@@ -367,7 +378,7 @@ static int send_live(struct save *s)
 			       "this hypervisor cannot follow the writes of a running PV guest; move it without --live" :
 			       "the guest's writes cannot be followed: %s", strerror(-rc));
 	s->logging = true;
-	rc = send_round(s);
+	rc = send_live_round(s);
 	while (!rc && s->round < ROUNDS_MAX) {
 		rc = step(s, "round");
 		if (!rc)
@@ -375,7 +386,7 @@ static int send_live(struct save *s)
 		if (rc || dirty <= FEW_PAGES || dirty > last - last / 8)
 			break;
 		last = dirty;
-		rc = send_round(s);
+		rc = send_live_round(s);
 	}
 	/* What the last log had is still in todo, and goes with the rest. */
 	for (uint64_t i = 0; i < (s->nr + 7) / 8; i++)
@@ -391,6 +402,8 @@ static int send_suspended(struct save *s)
 
 	if (!rc && s->logging)
 		rc = take_log(s, true, &dirty);
+	if (!rc)
+		rc = step(s, "logged");
 	if (rc)
 		return rc;
 	/* What came or went without being written. */

@@ -29,6 +29,9 @@ static inline bool stream_frame_has_data(uint64_t word) { return STREAM_FRAME_TY
 
 static inline bool stream_is_zero(const uint8_t *p, size_t n) { return !n || (!*p && !memcmp(p, p + 1, n - 1)); }
 
+/* A record of ours, which readers that do not know it pass over: a round of a running guest's memory is over. */
+#define STREAM_ROUND 0x80616e72u
+
 enum stream_vcpu { STREAM_VCPU_BASIC, STREAM_VCPU_EXTENDED, STREAM_VCPU_XSAVE, STREAM_VCPU_MSRS, STREAM_VCPU_KINDS };
 
 struct stream_tsc { uint32_t mode, khz; uint64_t ns; uint32_t incarnation; };
@@ -49,6 +52,8 @@ struct stream_taker {
 	 * may come again.
 	 */
 	int (*pages)(void *arg, const uint64_t *words, unsigned n, const uint8_t *data, struct why *why);
+	/* The guest, which still runs, has been sent once more. Only our own writer tells of that. */
+	int (*round)(void *arg, struct why *why);
 	int (*tsc)(void *arg, const struct stream_tsc *tsc, struct why *why);
 	int (*shared_info)(void *arg, const uint8_t *page, struct why *why);
 	int (*vcpu)(void *arg, enum stream_vcpu kind, unsigned vcpu, const uint8_t *data, size_t size, struct why *why);

@@ -132,6 +132,8 @@ int stream_put_pages(struct stream_writer *w, const uint64_t *words, unsigned n,
 	return pieces ? put(w, v, pieces) : 0;
 }
 
+int stream_put_round(struct stream_writer *w) { return record(w, STREAM_ROUND, NULL, 0, NULL, 0); }
+
 int stream_put_tsc(struct stream_writer *w, const struct stream_tsc *tsc)
 {
 	uint8_t body[24] = { 0 };

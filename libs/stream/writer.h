@@ -27,6 +27,7 @@ int stream_put_policy(struct stream_writer *w, bool msrs, const void *data, size
 int stream_put_p2m(struct stream_writer *w, uint64_t last_pfn, const uint64_t *pfns);
 /* n <= STREAM_BATCH_MAX words; data: the pages of those that have contents. */
 int stream_put_pages(struct stream_writer *w, const uint64_t *words, unsigned n, const void *const *data);
+int stream_put_round(struct stream_writer *w);
 int stream_put_tsc(struct stream_writer *w, const struct stream_tsc *tsc);
 int stream_put_shared_info(struct stream_writer *w, const void *page);
 int stream_put_vcpu(struct stream_writer *w, enum stream_vcpu kind, unsigned vcpu, const void *data, size_t size);

@@ -12,6 +12,9 @@
 
 #define VM_MAX_DEVICES 64
 #define VM_CACHE       "/var/cache/anel"
+#ifndef VM_RUN
+#define VM_RUN	       "/run/anel"
+#endif
 
 /* What becomes of a guest that ends. */
 enum vm_action { VM_DESTROY, VM_RESTART, VM_PRESERVE, VM_RENAME_RESTART, VM_DUMP_DESTROY, VM_DUMP_RESTART, VM_ACTIONS };

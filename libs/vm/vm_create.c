@@ -9,6 +9,7 @@
 #include "build/build.h"
 #include "vm/vm.h"
 #include "vm/vm_make.h"
+#include "vm/vm_names.h"
 #include "vm/vm_place.h"
 #include "vm/vm_room.h"
 
@@ -20,6 +21,7 @@ struct creation {
 	struct kernel kernel;
 	int initrd;
 	domid_t id;
+	int name;		/* held */
 	struct build_result built;
 };
 
@@ -28,14 +30,16 @@ static struct kernel to_keep = { .file = -1 };
 static int check(struct creation *c, struct why *why)
 {
 	struct vm_config *v = c->config;
-	domid_t other;
-	struct why ignored;
-	int rc = 0;
+	int rc;
 
 	if (!v->name[0])
 		return why_set(why, -EINVAL, "the guest has no name");
-	if (vm_find(c->host, v->name, &other, &ignored) == 0)
-		return why_set(why, -EEXIST, "there is a domain %s already (%u)", v->name, other);
+	c->name = vm_name_hold(v->name, why);
+	if (c->name < 0)
+		return c->name;
+	rc = vm_name_free(c->host, v->name, NULL, why);
+	if (rc)
+		return rc;
 	if (v->vcpus < 1 || v->vcpus > 4095 || v->max_vcpus < v->vcpus)
 		return why_set(why, -EINVAL, "%u vCPUs: no such number", v->vcpus);
 	if (v->memory_kib < 1024)
@@ -88,7 +92,7 @@ static int write_nodes(struct creation *c, struct why *why)
 
 int vm_create(struct vm_host *host, struct vm_config *config, domid_t *id, struct why *why)
 {
-	struct creation c = { .host = host, .config = config, .kernel = { .file = -1 }, .initrd = -1 };
+	struct creation c = { .host = host, .config = config, .kernel = { .file = -1 }, .initrd = -1, .name = -1 };
 	struct why ignored;
 	int rc = check(&c, why);
 	bool made = false;
@@ -118,6 +122,7 @@ int vm_create(struct vm_host *host, struct vm_config *config, domid_t *id, struc
 		vm_note_for_xl(config, c.id);
 	if (rc && made)
 		vm_destroy(host, c.id, &ignored);
+	vm_name_release(config->name, c.name);
 	if (c.initrd >= 0)
 		close(c.initrd);
 	kernel_close(&to_keep);

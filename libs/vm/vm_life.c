@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "hcall/hcall_vcpu.h"
+#include "vm/vm_names.h"
 
 #define LEAST_DOM0_KIB (128u << 10) /* as Debian's tools: less, and dom0 dies */
 
@@ -80,16 +81,20 @@ int vm_wait_down(struct vm_host *host, domid_t id, bool gone, struct why *why)
 int vm_rename(struct vm_host *host, domid_t id, const char *name, struct why *why)
 {
 	struct store_change *change;
-	struct why ignored;
 	char path[64], *vm;
-	domid_t other;
-	int rc;
+	int held, rc;
 
 	if (!vm_good_name(name))
 		return why_set(why, -EINVAL,
 			       "\"%s\": a name has 1 to 63 characters, no / and does not begin with a digit", name);
-	if (vm_find(host, name, &other, &ignored) == 0)
-		return why_set(why, -EEXIST, "there is a domain %s already (%u)", name, other);
+	held = vm_name_hold(name, why);
+	if (held < 0)
+		return held;
+	rc = vm_name_free(host, name, NULL, why);
+	if (rc) {
+		vm_name_release(name, held);
+		return rc;
+	}
 	snprintf(path, sizeof(path), "/local/domain/%u/vm", id);
 	vm = store_read(host->store, path);
 	change = store_change();
@@ -98,6 +103,7 @@ int vm_rename(struct vm_host *host, domid_t id, const char *name, struct why *wh
 		store_put(change, NULL, name, "%s/name", vm);
 	free(vm);
 	rc = store_commit(host->store, change);
+	vm_name_release(name, held);
 	return rc ? why_set(why, rc, "the store does not take the name: %s", strerror(-rc)) : 0;
 }
 

@@ -12,11 +12,13 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "vm/vm_devices.h"
+#include "vm/vm_names.h"
+#include "vm/vm_times.h"
 
-#define GREETING "anel migrate 2"
-#define COMING	 "--incoming"
-#define GOING	 "--moved"
+#define GREETING "anel migrate 3"
 #define SILENCE	 75000	/* milliseconds: the guest has 60 s to suspend itself */
+#define CONNECT	 10000	/* milliseconds for the guest to take its devices */
 #define PATIENCE 90	/* seconds for a receiver to end whose link is lost: it notices after SILENCE, if not before */
 
 /* --- lines --- */
@@ -97,6 +99,14 @@ static void make_token(char token[VM_TOKEN + 1])
 		snprintf(token + 2 * i, 3, "%02x", r[i]);
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
 /* Up to "have". */
 static int hand_over(struct vm_host *host, domid_t id, const struct vm_migrate *m, struct why *why)
 {
@@ -109,7 +119,7 @@ static int hand_over(struct vm_host *host, domid_t id, const struct vm_migrate *
 		why_set(why, rc, "the other side did not begin, and may have said why above; is it reachable, and anel there?");
 	if (!rc) {
 		make_token(m->state->token);
-		snprintf(line, sizeof(line), "take %s", m->state->token);
+		snprintf(line, sizeof(line), "take %s%s", m->state->token, m->times ? " times" : "");
 		rc = write_line(m->out, line, why);
 	}
 	if (!rc) {
@@ -123,13 +133,16 @@ static int hand_over(struct vm_host *host, domid_t id, const struct vm_migrate *
 	return rc ? rc : expect(m->in, "have", 0, why);
 }
 
-static int go(struct vm_host *host, domid_t id, const struct vm_migrate *m, struct why *why)
+/* By our clock: when "go" was about to be said, and when "done" had been heard. */
+struct talk { int64_t go, done; };
+
+static int go(struct vm_host *host, domid_t id, const struct vm_migrate *m, struct talk *t, struct why *why)
 {
 	char going[96];
 	int rc = vm_step("send", "have", why);
 
 	if (!rc) {
-		snprintf(going, sizeof(going), "%s" GOING, m->state->name);
+		snprintf(going, sizeof(going), "%s" VM_GOING, m->state->name);
 		rc = vm_set_name(host, id, going);
 		if (rc)
 			why_set(why, rc, "the guest cannot be renamed: %s", strerror(-rc));
@@ -138,13 +151,51 @@ static int go(struct vm_host *host, domid_t id, const struct vm_migrate *m, stru
 		rc = vm_step("send", "go", why);
 	if (!rc) {
 		m->state->told = true;
+		t->go = now_ns();
 		rc = write_line(m->out, "go", why);
 	}
 	if (!rc)
 		rc = vm_step("send", "gone", why);
 	if (!rc)
 		rc = expect(m->in, "done", 0, why);
+	t->done = now_ns();
 	return rc;
+}
+
+/*
+ * The receiver's clock is ahead of ours by no more than what "go" seems to have taken, and no less than what "done" does, negated:
+ * by nothing if that may be, for it may be the same clock.
+ */
+static int64_t ahead(const struct talk *here, const struct talk *there)
+{
+	int64_t most = there->go - here->go, least = there->done - here->done;
+
+	return least <= 0 && most >= 0 ? 0 : least + (most - least) / 2;
+}
+
+/*
+ * Until the guest has its devices there. On the same host what was the guest's would be in its way if it went now, for a back end's
+ * end takes long. What the receiver noted comes before.
+ */
+static int await_up(const struct vm_migrate *m, const struct talk *here, struct why *why)
+{
+	struct talk there = { 0, 0 };
+	long long a, b;
+	char line[512];
+	int at = 0, rc = 0;
+
+	for (unsigned i = 0; i < VM_TIMES_MAX + 2 && !rc; i++) {
+		rc = read_line(m->in, line, sizeof(line), SILENCE, why);
+		if (rc || !strcmp(line, "up"))
+			return rc;
+		for (char *c = line; *c; c++)
+			*c = isprint((unsigned char)*c) ? *c : '?';
+		if (sscanf(line, "clock %lld %lld", &a, &b) == 2)
+			there = (struct talk){ a, b };
+		else if (sscanf(line, "time %lld %n", &a, &at) == 1 && at)
+			vm_time_of_other(a, ahead(here, &there), line + at);
+	}
+	return -EPROTO;
 }
 
 /* The guest is here again. */
@@ -180,19 +231,31 @@ int vm_migrate_settle(struct vm_host *host, domid_t id, const struct vm_migrate 
 int vm_migrate(struct vm_host *host, domid_t id, const struct vm_migrate *m, struct why *why)
 {
 	char *name = vm_name(host, id);
+	struct talk t = { 0, 0 };
+	struct why other;
+	bool up = false;
 	int rc;
 
+	vm_time("here: begins");
 	snprintf(m->state->name, sizeof(m->state->name), "%s", name ? name : "");
 	free(name);
 	rc = hand_over(host, id, m, why);
 	if (!rc)
-		rc = go(host, id, m, why);
+		rc = go(host, id, m, &t, why);
 	m->state->moved = !rc;	/* before the receiver forgets the token */
 	if (!rc)
-		write_line(m->out, "bye", &(struct why){ "" });
+		vm_step("send", "done", &other);
+	if (!rc)
+		up = await_up(m, &t, &other) == 0 && write_line(m->out, "bye", &other) == 0;
 	close(m->in);
 	close(m->out);
-	return vm_migrate_settle(host, id, m, rc, why);
+	/* A receiver that was killed may have told nobody there of its guest: whoever is asked does. */
+	if (!rc && !up)
+		m->ask(m->arg, m->state->token, &other);
+	rc = vm_migrate_settle(host, id, m, rc, why);
+	if (!rc)
+		vm_time("here: nothing is left of it");
+	return rc;
 }
 
 /* --- the receiver --- */
@@ -201,6 +264,7 @@ struct receipt {
 	struct vm_host *host;
 	int file;
 	char path[96];
+	bool times;	/* the sender wants to know them */
 };
 
 static int note(const struct receipt *r, const char *what, unsigned id, const char *name)
@@ -216,8 +280,11 @@ static bool token_ok(const char *token)
 	return strlen(token) == VM_TOKEN && strspn(token, "0123456789abcdef") == VM_TOKEN;
 }
 
-static int take(struct receipt *r, const char *line, struct why *why)
+static int take(struct receipt *r, char *line, struct why *why)
 {
+	r->times = strlen(line) == 5 + VM_TOKEN + 6 && !strcmp(line + 5 + VM_TOKEN, " times");
+	if (r->times)
+		line[5 + VM_TOKEN] = 0;
 	if (strncmp(line, "take ", 5) || !token_ok(line + 5))
 		return why_set(why, -EPROTO, "the sender says what is not understood");
 	mkdir(VM_RUN, 0755);
@@ -231,18 +298,17 @@ static int take(struct receipt *r, const char *line, struct why *why)
 
 static void on_made(void *arg, domid_t id)
 {
-	note(arg, "made", id, COMING);
+	note(arg, "made", id, VM_COMING);
 }
 
 /* From here on it is ours: or it is not, and says so. */
 static int commit(struct receipt *r, struct vm_receive *v, struct why *why)
 {
 	struct why ignored;
-	char name[64];
+	const char *name = v->name;
 	int rc = vm_step("receive", "commit", why);
 
-	v->config.name[strlen(v->config.name) - strlen(COMING)] = 0;
-	snprintf(name, sizeof(name), "%s", v->config.name);
+	snprintf(v->config.name, sizeof(v->config.name), "%s", name);
 	if (!rc) {
 		rc = note(r, "go", v->id, name);
 		if (rc)
@@ -264,12 +330,44 @@ static int commit(struct receipt *r, struct vm_receive *v, struct why *why)
 	return rc;
 }
 
+static void tell_times(int out, const struct talk *t)
+{
+	const struct vm_time *list;
+	char line[128];
+	unsigned n;
+
+	list = vm_times(&n);
+	snprintf(line, sizeof(line), "clock %lld %lld", (long long)t->go, (long long)t->done);
+	write_line(out, line, &(struct why){ "" });
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(line, sizeof(line), "time %lld %s", (long long)list[i].ns, list[i].what);
+		write_line(out, line, &(struct why){ "" });
+	}
+}
+
+/* The guest is here for good, whatever comes. */
+static void runs(const struct receipt *r, const struct vm_receive *v, int in, int out, const struct talk *t, vm_taken_fn *taken)
+{
+	struct why ignored;
+	bool told = vm_step("receive", "done", &ignored) == 0 && write_line(out, "done", &ignored) == 0;
+
+	if (told)
+		vm_devices_wait(r->host, v->id, &v->config, CONNECT);
+	if (taken)
+		taken(&v->config, v->id);
+	if (told && r->times)
+		tell_times(out, t);
+	told = told && vm_step("receive", "up", &ignored) == 0 && write_line(out, "up", &ignored) == 0;
+	if (told && expect(in, "bye", SILENCE, &ignored) == 0)
+		unlink(r->path);
+}
+
 int vm_migrate_receive(struct vm_host *host, int in, int out, vm_taken_fn *taken, struct why *why)
 {
-	struct receipt r = { host, -1, "" };
-	struct vm_receive v = { .fd = in, .suffix = COMING, .patience = SILENCE, .made = on_made, .arg = &r };
+	struct receipt r = { host, -1, "", false };
+	struct vm_receive v = { .fd = in, .suffix = VM_COMING, .patience = SILENCE, .made = on_made, .arg = &r };
+	struct talk t = { 0, 0 };
 	char line[512];
-	bool done;
 	int rc = write_line(out, GREETING, why);
 
 	if (!rc)
@@ -284,21 +382,20 @@ int vm_migrate_receive(struct vm_host *host, int in, int out, vm_taken_fn *taken
 				rc = write_line(out, "have", why);
 			if (!rc)
 				rc = expect(in, "go", SILENCE, why);
+			t.go = now_ns();
 			if (rc)
 				vm_destroy(host, v.id, &(struct why){ "" });
 			else
 				rc = commit(&r, &v, why);
+			vm_name_release(v.name, v.held);
 		}
 	}
 	if (rc) {
 		snprintf(line, sizeof(line), "fail %s", why->text);
 		write_line(out, line, &(struct why){ "" });
 	} else {
-		done = vm_step("receive", "done", why) == 0 && write_line(out, "done", why) == 0;
-		if (taken)
-			taken(&v.config, v.id);
-		if (done && expect(in, "bye", SILENCE, why) == 0)
-			unlink(r.path);
+		t.done = now_ns();
+		runs(&r, &v, in, out, &t, taken);
 	}
 	if (rc && r.file >= 0)
 		unlink(r.path);
@@ -327,7 +424,7 @@ static int start(struct vm_host *host, domid_t id, const char *name, struct why 
 	struct xen_domctl_getdomaininfo info;
 	int rc = hcall_domains(host->hcall, id, 1, &info);
 	char *now = vm_name(host, id);
-	bool same = now && !strncmp(now, name, strlen(name)) && (!now[strlen(name)] || !strcmp(now + strlen(name), COMING));
+	bool same = now && !strncmp(now, name, strlen(name)) && (!now[strlen(name)] || !strcmp(now + strlen(name), VM_COMING));
 
 	free(now);
 	if (rc != 1 || info.domain != id || !same)
@@ -353,7 +450,7 @@ static int judge(struct vm_host *host, int file, domid_t *found, struct why *why
 		return start(host, id, name, why);
 	/* What a receiver that was killed has left. */
 	now = !strcmp(what, "made") ? vm_name(host, id) : NULL;
-	left = now && strlen(now) > strlen(COMING) && !strcmp(now + strlen(now) - strlen(COMING), COMING);
+	left = now && strlen(now) > strlen(VM_COMING) && !strcmp(now + strlen(now) - strlen(VM_COMING), VM_COMING);
 	free(now);
 	if (left || (!strcmp(what, "made") && !now))
 		vm_destroy(host, id, &(struct why){ "" });

@@ -2,12 +2,19 @@
 /*
  * A guest to another host, or to this one again. The two sides talk in lines, and the guest's stream stands among them:
  *
- *   receiver: anel migrate 2
- *   sender:   take TOKEN            and then the stream, in xl's file, pages of zeros without contents
+ *   receiver: anel migrate 3
+ *   sender:   take TOKEN [times]    and then the stream, in xl's file, pages of zeros without contents
  *   receiver: have                  all of it; its domain is complete and paused, under another name
  *   sender:   go                    the guest is the receiver's
- *   receiver: done                  it runs; the sender destroys its own
+ *   receiver: done                  it runs
+ *   receiver: up                    and has its devices, or does not take them; the sender destroys its own
  *   sender:   bye
+ *
+ * If it was asked for times, the receiver tells before "up" its clock's when it heard "go" and when it said "done", and all that it
+ * noted (vm_times.h), in nanoseconds:
+ *
+ *   receiver: clock GO DONE
+ *   receiver: time NS WHAT          any number of them
  *
  * or, instead of "have" and "done": fail REASON. The receiver notes in a file called by the token, which it holds locked while
  * it lives, how far it came; what it notes when it reads "go" decides whose the guest is. So whoever asks for the token, when the
@@ -18,9 +25,6 @@
 
 #include "vm/vm_save.h"
 
-#ifndef VM_RUN
-#define VM_RUN		"/run/anel"
-#endif
 #define VM_MOVES	VM_RUN "/moves"
 #define VM_TOKEN	32	/* hexadecimal digits */
 
@@ -34,6 +38,7 @@ struct vm_migrate_state {
 
 struct vm_migrate {
 	bool live;
+	bool times;		/* afterwards vm_times() has the receiver's too */
 	int in, out;		/* from and to the receiver; closed */
 	const struct vm_progress *progress;
 	/*

@@ -8,6 +8,7 @@
 #include "stream/restore.h"
 #include "vm/vm_json.h"
 #include "vm/vm_make.h"
+#include "vm/vm_names.h"
 #include "vm/vm_room.h"
 #include "vm/vm_save.h"
 
@@ -74,29 +75,20 @@ static int read_all(void *from, void *to, size_t n)
 	return 0;
 }
 
-/* Of a guest that is moved to the host that it is on, the name is still taken by itself. */
-static bool is_itself(struct receiving *c, domid_t id)
-{
-	struct xen_domctl_getdomaininfo info;
-
-	return c->r->suffix[0] && hcall_domains(c->host->hcall, id, 1, &info) == 1 && info.domain == id &&
-	       !memcmp(info.handle, c->r->config.uuid, sizeof(info.handle));
-}
-
 static int check(struct receiving *c, struct why *why)
 {
 	struct vm_config *v = &c->r->config;
-	struct why ignored;
-	domid_t other;
-	int rc = 0;
+	int rc;
 
 	if (strlen(v->name) + strlen(c->r->suffix) >= sizeof(v->name))
 		return why_set(why, -EINVAL, "the guest's name is too long");
-	if (vm_find(c->host, v->name, &other, &ignored) == 0 && !is_itself(c, other))
-		return why_set(why, -EEXIST, "there is a domain %s already (%u)", v->name, other);
+	snprintf(c->r->name, sizeof(c->r->name), "%s", v->name);
+	c->r->held = vm_name_hold(c->r->name, why);
+	if (c->r->held < 0)
+		return c->r->held;
+	/* Of a guest that is moved to the host that it is on, the name is still taken by itself. */
+	rc = vm_name_free(c->host, v->name, c->r->suffix[0] ? v->uuid : NULL, why);
 	strcat(v->name, c->r->suffix);
-	if (c->r->suffix[0] && vm_find(c->host, v->name, &other, &ignored) == 0)
-		return why_set(why, -EEXIST, "there is a domain %s already (%u)", v->name, other);
 	for (unsigned i = 0; i < v->nr_devices && !rc; i++) {
 		struct device *d = &v->devices[i];
 
@@ -130,6 +122,7 @@ static unsigned vm_number(struct vm_host *host, const struct vm_config *v)
 static int make(struct receiving *c, struct why *why)
 {
 	struct vm_receive *r = c->r;
+	struct vm_config noted = r->config;
 	struct store_change *change;
 	int rc = vm_make_domain(c->host, &r->config, &r->id, why);
 
@@ -142,6 +135,8 @@ static int make(struct receiving *c, struct why *why)
 		rc = hcall_evtchn_unbound(c->host->hcall, r->id, 0, &c->rings.console_port);
 	if (rc)
 		return why_set(why, rc, "no event channel for the guest: %s", strerror(-rc));
+	noted.name[strlen(noted.name) - strlen(r->suffix)] = 0;
+	vm_note_for_xl(&noted, r->id);
 	c->q->store_port = c->rings.store_port;
 	c->q->console_port = c->rings.console_port;
 	rc = device_open(r->config.devices, r->config.nr_devices, why);
@@ -187,13 +182,10 @@ static void on_progress(void *arg, uint64_t pages)
 static int introduce(struct receiving *c, const struct restore_result *result, struct why *why)
 {
 	struct store_change *change = store_change();
-	struct vm_config noted = c->r->config;
 	int rc;
 
 	c->rings.store_frame = result->store_frame;
 	c->rings.console_frame = result->console_frame;
-	noted.name[strlen(noted.name) - strlen(c->r->suffix)] = 0;
-	vm_note_for_xl(&noted, c->r->id);
 	vm_put_rings(change, c->r->id, &c->rings);
 	rc = store_commit(c->host->store, change);
 	if (!rc)
@@ -212,6 +204,7 @@ int vm_receive(struct vm_host *host, struct vm_receive *r, struct why *why)
 
 	q.from = q.arg = &c;
 	r->id = 0;
+	r->held = -1;
 	rc = restore_guest(host->hcall, &q, &result, why);
 	if (!rc)
 		vm_room_done(host, r->id);
@@ -219,5 +212,9 @@ int vm_receive(struct vm_host *host, struct vm_receive *r, struct why *why)
 		rc = introduce(&c, &result, why);
 	if (rc && r->id)
 		vm_destroy(host, r->id, &ignored);
+	if (rc || !r->suffix[0]) {
+		vm_name_release(r->name, r->held);
+		r->held = -1;
+	}
 	return rc;
 }

@@ -15,6 +15,7 @@
 #include "stream/save.h"
 #include "vm/vm_file.h"
 #include "vm/vm_json.h"
+#include "vm/vm_times.h"
 
 #define PATIENCE	60000	/* milliseconds for a guest to suspend itself */
 
@@ -29,6 +30,7 @@ int vm_step(const char *who, const char *step, struct why *why)
 		return why_set(why, -EIO, "failed at step %s, as ANEL_FAIL_AT says", name);
 	if (at && !strncmp(at, "kill:", 5) && !strcmp(at + 5, name))
 		raise(SIGKILL);
+	vm_time_step(name);
 	sigpending(&pending);
 	if (sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) || sigismember(&pending, SIGHUP))
 		return why_set(why, -EINTR, "interrupted");
@@ -402,6 +404,8 @@ static void on_progress(void *arg, unsigned round, uint64_t done, uint64_t pages
 	const struct sending *s = arg;
 	char what[48];
 
+	if (done == pages)
+		vm_time("here: round %u of its memory is sent, %llu pages", round, (unsigned long long)pages);
 	if (round)
 		snprintf(what, sizeof(what), "what was written since, round %u", round);
 	if (s->progress && s->progress->tell)

@@ -39,8 +39,9 @@ int vm_send(struct vm_host *host, domid_t id, unsigned how, const struct vm_prog
 int vm_save(struct vm_host *host, domid_t id, const char *path, const struct vm_progress *progress, struct why *why);
 
 /*
- * Makes a domain of a stream: paused, its devices connected. suffix: of its name for now, or "". made (may be NULL) is called as
- * soon as there is a domain. On failure nothing is left of it.
+ * Makes a domain of a stream: paused, its devices connected. suffix: of its name for now, or ""; the name without it is held
+ * (vm_names.h), with a suffix until the caller releases `held`. made (may be NULL) is called as soon as there is a domain. On
+ * failure nothing is left of it, and the name is free.
  */
 struct vm_receive {
 	int fd;
@@ -51,6 +52,8 @@ struct vm_receive {
 	const struct vm_progress *progress;
 	domid_t id;
 	struct vm_config config;
+	char name[64];		/* without the suffix */
+	int held;
 };
 int vm_receive(struct vm_host *host, struct vm_receive *r, struct why *why);
 /* Until something, or the end, is to be read; -ETIMEDOUT, or another negative errno. patience as above. */

@@ -17,13 +17,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "vm/vm_devices.h"
 #include "vm/vm_migrate.h"
+#include "vm/vm_names.h"
+#include "vm/vm_times.h"
 
 #define OLD 1
 #define NEW 2
 
 enum life { ABSENT, PAUSED, SUSPENDED, RUNS };
 static struct world {
+	char times[4096];
 	enum life life[3];
 	char name[3][80];
 	struct vm_migrate_state state;
@@ -43,6 +47,7 @@ int vm_step(const char *who, const char *step, struct why *why)
 		return why_set(why, -EIO, "failed at step %s", name);
 	if (at && !strncmp(at, "kill:", 5) && !strcmp(at + 5, name))
 		raise(SIGKILL);
+	vm_time_step(name);
 	return 0;
 }
 
@@ -75,6 +80,8 @@ int vm_receive(struct vm_host *host, struct vm_receive *r, struct why *why)
 			world->life[NEW] = PAUSED;
 			r->id = NEW;
 			snprintf(r->config.name, sizeof(r->config.name), "guest%s", r->suffix);
+			strcpy(r->name, "guest");
+			r->held = vm_name_hold(r->name, why);
 			strcpy(world->name[NEW], r->config.name);
 			r->made(r->arg, NEW);
 			rc = vm_step("receive", "config", why);
@@ -82,9 +89,16 @@ int vm_receive(struct vm_host *host, struct vm_receive *r, struct why *why)
 	}
 	if (!rc)
 		rc = vm_step("receive", "read", why);
-	if (rc)
+	if (rc) {
 		vm_destroy(host, NEW, &(struct why){ "" });
+		vm_name_release(r->name, r->held);
+	}
 	return rc;
+}
+
+void vm_devices_wait(struct vm_host *host, domid_t id, const struct vm_config *config, int milliseconds)
+{
+	vm_time("there: its devices\x7f");
 }
 
 int vm_destroy(struct vm_host *host, domid_t id, struct why *why)
@@ -123,7 +137,9 @@ char *vm_name(struct vm_host *host, domid_t id) { return world->name[id][0] ? st
 
 int hcall_domains(struct hcall *h, domid_t first, unsigned n, struct xen_domctl_getdomaininfo *info)
 {
-	if (world->life[first] == ABSENT)
+	while (first <= NEW && world->life[first] == ABSENT)
+		first++;
+	if (first > NEW)
 		return 0;
 	*info = (struct xen_domctl_getdomaininfo){ .domain = first };
 	info->flags = world->life[first] == PAUSED ? XEN_DOMINF_paused : 0;
@@ -168,11 +184,25 @@ static pid_t receiver(struct vm_host *host, int *in, int *out)
 	return pid;
 }
 
+/* What both sides noted, in order of time. */
+static void keep_times(void)
+{
+	const struct vm_time *t;
+	unsigned n;
+
+	t = vm_times(&n);
+	for (unsigned i = 0; i < n; i++) {
+		assert_true(!i || t[i].ns >= t[i - 1].ns);
+		assert_true(strlen(world->times) + strlen(t[i].what) + 2 < sizeof(world->times));
+		strcat(strcat(world->times, t[i].what), "\n");
+	}
+}
+
 /* A move that fails there. The sender is a process too, and this one its guard. Returns the sender's result; -1: killed. */
 static int move(const char *fail, struct why *why)
 {
 	struct vm_host host = { .hcall = NULL };
-	struct vm_migrate m = { .ask = ask, .arg = &host, .state = &world->state };
+	struct vm_migrate m = { .ask = ask, .arg = &host, .state = &world->state, .times = true };
 	pid_t sender, other;
 	int status, rc;
 
@@ -186,6 +216,7 @@ static int move(const char *fail, struct why *why)
 		other = receiver(&host, &m.in, &m.out);
 		rc = vm_migrate(&host, OLD, &m, why);
 		waitpid(other, NULL, 0);
+		keep_times();
 		_exit(rc == 0 ? 0 : rc == -ENOTCONN ? 2 : 1);
 	}
 	waitpid(sender, &status, 0);
@@ -210,7 +241,7 @@ static void one_runs(const char *fail, bool moved)
 static const struct { const char *name; bool moved; } steps[] = {
 	{ "send.begin", false }, { "send.memory", false }, { "send.have", false }, { "send.go", false }, { "send.gone", true },
 	{ "receive.config", false }, { "receive.read", false }, { "receive.have", false }, { "receive.commit", false },
-	{ "receive.committed", false }, { "receive.done", true },
+	{ "receive.committed", false }, { "receive.done", true }, { "receive.up", true }, { "send.done", true },
 };
 
 static void no_failure(void **state)
@@ -220,6 +251,77 @@ static void no_failure(void **state)
 	assert_int_equal(move("nowhere", &why), 0);
 	one_runs("nowhere", true);
 	assert_true(world->taken);
+}
+
+/* Each side's moments, in one line of time; what the other says is printable. */
+static void times(void **state)
+{
+	static const char *const order[] = {
+		"here: begins\n", "here: it is suspended\n", "there: all of it has come\n", "here: it is given away\n",
+		"there: it is taken\n", "there: it goes on\n", "there: its devices?\n", "here: nothing is left of it\n",
+	};
+	const char *at;
+	struct why why;
+
+	assert_int_equal(move("nowhere", &why), 0);
+	at = world->times;
+	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		at = strstr(at, order[i]);
+		if (!at)
+			fail_msg("no \"%s\" there, or not in its place: %s", order[i], world->times);
+	}
+}
+
+/* A name is held by one, until he releases it or is gone; what a move has left of a guest has its name too. */
+static void names(void **state)
+{
+	static const uint8_t uuid[16] = { 0 }, other[16] = { 1 };
+	struct vm_host host = { .hcall = NULL };
+	struct why why;
+	int held, status, ready[2];
+	pid_t pid;
+	char byte;
+
+	memset(world, 0, sizeof(*world));
+	assert_int_equal(pipe(ready), 0);
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		held = vm_name_hold("guest", &why);
+		if (held < 0 || write(ready[1], "x", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_int_equal(vm_name_hold("guest", &why), -EEXIST);
+	assert_non_null(strstr(why.text, "there is a domain guest already"));
+	held = vm_name_hold("guests", &why);
+	assert_true(held >= 0);
+	vm_name_release("guests", held);
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	held = vm_name_hold("guest", &why);
+	assert_true(held >= 0);
+	assert_int_equal(vm_name_hold("guest", &why), -EEXIST);
+	vm_name_release("guest", held);
+	assert_int_equal(access(VM_NAMES "/guest", F_OK), -1);
+	assert_int_equal(vm_name_hold("", &why), -EINVAL);
+	assert_int_equal(vm_name_hold("../guest", &why), -EINVAL);
+	assert_int_equal(vm_name_free(&host, "guest", NULL, &why), 0);
+	world->life[OLD] = RUNS;
+	strcpy(world->name[OLD], "guest");
+	assert_int_equal(vm_name_free(&host, "guest", NULL, &why), -EEXIST);
+	assert_int_equal(vm_name_free(&host, "guest", uuid, &why), 0);
+	assert_int_equal(vm_name_free(&host, "guest", other, &why), -EEXIST);
+	assert_int_equal(vm_name_free(&host, "gues", NULL, &why), 0);
+	strcpy(world->name[OLD], "guest--moved");
+	assert_int_equal(vm_name_free(&host, "guest", uuid, &why), -EEXIST);
+	strcpy(world->name[OLD], "guest--incoming");
+	assert_int_equal(vm_name_free(&host, "guest", NULL, &why), -EEXIST);
+	strcpy(world->name[OLD], "guest-2");
+	assert_int_equal(vm_name_free(&host, "guest", NULL, &why), 0);
+	close(ready[0]);
+	close(ready[1]);
 }
 
 static void failures(void **state)
@@ -322,7 +424,8 @@ static void silence(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_failure), cmocka_unit_test(failures), cmocka_unit_test(kills), cmocka_unit_test(nobody_knows),
+		cmocka_unit_test(no_failure), cmocka_unit_test(times), cmocka_unit_test(names), cmocka_unit_test(failures),
+		cmocka_unit_test(kills), cmocka_unit_test(nobody_knows),
 		cmocka_unit_test(bad_senders), cmocka_unit_test(silence),
 	};
 

@@ -417,6 +417,59 @@ static void live(void **state)
 	brief = false;
 }
 
+/* Two tables that nobody pinned: the first is data at the end, the other's frame is written through the first round's L1. */
+static void makes_tables(void)
+{
+	for (unsigned i = 1; i < 3; i++) {
+		table(DATA + i, 1, false);
+		of(DATA + i)[i] = entry(DATA + 10 + i) & ~2ull;
+	}
+}
+
+static void stale(unsigned round)
+{
+	if (round != 0)
+		return;
+	/* It is not written: what was sent of it, table and contents, stays. But it may be written now. */
+	host.type[p2m[DATA + 1]] = 0;
+	of(L1)[300] = entry(DATA + 1);
+	dirty(L1);
+	for (uint64_t pfn = DATA + 100; pfn < DATA + 200; pfn++)
+		dirty(pfn);
+}
+
+/* Tables are given to the hypervisor while the guest runs; those that stand in the way in the end are taken back. */
+static void early_tables(void **state)
+{
+	brief = true;
+	make_guest();
+	makes_tables();
+	assert_int_equal(save(true), 0);
+	assert_int_equal(restore(), 0);
+	/* Those three of the lowest level at the round's end, and the roots. */
+	assert_int_equal(host.pins, 5);
+	find_frames();
+	assert_int_equal(host.pinned[now[DATA + 1]], 0);
+	same_table(DATA + 1);
+	assert_int_equal(host.pinned[now[L1]], 1);
+	fake_end();
+
+	make_guest();
+	makes_tables();
+	host.between = stale;
+	assert_int_equal(save(true), 0);
+	host.between = NULL;
+	assert_int_equal(restore(), 0);
+	find_frames();
+	same_table(L1);
+	assert_int_equal(host.pinned[now[L1]], 1);
+	assert_int_equal(host.pinned[now[ROOT]], 4);
+	assert_int_equal(host.pinned[now[DATA + 1]], 0);
+	assert_int_equal(host.pinned[now[DATA + 2]], 0);
+	fake_end();
+	brief = false;
+}
+
 static void moves_its_list(void)
 {
 	*list_entry(LISTS) = p2m[LISTS];
@@ -526,7 +579,8 @@ static void damaged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(suspended), cmocka_unit_test(zeros), cmocka_unit_test(list_of_lists), cmocka_unit_test(live),
+		cmocka_unit_test(suspended), cmocka_unit_test(zeros), cmocka_unit_test(list_of_lists),
+		cmocka_unit_test(live), cmocka_unit_test(early_tables),
 		cmocka_unit_test(busy_and_changed), cmocka_unit_test(lies), cmocka_unit_test(damaged),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);

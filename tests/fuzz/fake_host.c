@@ -170,12 +170,55 @@ int hcall_release_frames(struct hcall *h, domid_t id, unsigned n, const xen_pfn_
 	return 0;
 }
 
-int hcall_pin_tables(struct hcall *h, domid_t id, const struct hcall_pin *pins, unsigned n)
+/* Is the frame in a pinned table of the lowest level as one that may be written? */
+static bool may_be_written(uint64_t frame)
+{
+	for (uint64_t table = 0; table < HOST_FRAMES; table++) {
+		const uint64_t *entries = fake_page(table);
+
+		for (unsigned i = 0; host.pinned[table] == 1 && i < 512; i++)
+			if ((entries[i] & 3) == 3 && (entries[i] << 12 >> 24) == frame)
+				return true;
+	}
+	return false;
+}
+
+/* A table is pinned once, and nobody can write to one. */
+static bool can_be_pinned(domid_t id, const struct hcall_pin *pin)
+{
+	const uint64_t *entries;
+
+	if (pin->frame >= HOST_FRAMES || host.owner[pin->frame] != id || host.pinned[pin->frame] || may_be_written(pin->frame))
+		return false;
+	entries = fake_page(pin->frame);
+	for (unsigned i = 0; pin->level == 1 && i < 512; i++) {
+		uint64_t frame = entries[i] << 12 >> 24;
+
+		if (entries[i] & 1 && (frame >= HOST_FRAMES || host.owner[frame] != id || (entries[i] & 2 && host.pinned[frame])))
+			return false;
+	}
+	return true;
+}
+
+unsigned hcall_pin_tables(struct hcall *h, domid_t id, const struct hcall_pin *pins, unsigned n, int *rc)
+{
+	*rc = 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (!can_be_pinned(id, &pins[i])) {
+			*rc = -EINVAL;
+			return i;
+		}
+		host.pinned[pins[i].frame] = pins[i].level;
+		host.pins++;
+	}
+	return n;
+}
+
+int hcall_unpin_tables(struct hcall *h, domid_t id, const xen_pfn_t *frames, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		if (pins[i].frame >= HOST_FRAMES || host.owner[pins[i].frame] != id)
-			return -EINVAL;
-		host.pinned[pins[i].frame] = pins[i].level;
+		assert(frames[i] < HOST_FRAMES && host.owner[frames[i]] == id && host.pinned[frames[i]]);
+		host.pinned[frames[i]] = 0;
 	}
 	return 0;
 }

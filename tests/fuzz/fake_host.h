@@ -30,6 +30,7 @@ struct fake_host {
 	uint8_t owner[HOST_FRAMES];
 	uint32_t type[HOST_FRAMES];	/* XEN_DOMCTL_PFINFO_* */
 	uint32_t pinned[HOST_FRAMES];	/* level */
+	unsigned pins;			/* how often a table was pinned */
 	unsigned maps;			/* that were not taken back */
 	/* Called when the log is read: what the guest does meanwhile. */
 	void (*between)(unsigned round);

@@ -134,7 +134,8 @@ static int on_config(void *arg, const char *text, size_t n, domid_t *id, struct 
 static void saved(void)
 {
 	static const struct stream_taker none;
-	struct save_request q = { .live = take(&in, 1) & 1, .suspend = on_suspend };
+	uint8_t how = take(&in, 1);
+	struct save_request q = { .live = how & 1, .brief = how & 2, .suspend = on_suspend };
 	struct stream_writer w = { .write = put };
 	struct why why = { "" };
 	int rc;

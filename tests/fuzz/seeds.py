@@ -128,13 +128,14 @@ def acpi():
 
 
 def stream():
-    """A saved guest of two frames as xl writes it, and what goes to another host."""
+    """A saved guest of two frames as xl writes it, and what goes to another host, of which the page table comes twice."""
     def rec(kind, body):
         return struct.pack("<II", kind, len(body)) + body + bytes(-len(body) % 8)
 
+    pages = rec(1, struct.pack("<IIQQ", 2, 0, 1 << 60, 1) + struct.pack("<Q", 1 << 12 | 1) + bytes(8184))
     image = (b"\xff" * 8 + b"XENF" + struct.pack(">IHHI", 3, 0, 0, 0) + struct.pack("<IHHII", 1, 12, 0, 4, 17) +
              rec(17, bytes(24)) + rec(2, struct.pack("<BBHI", 8, 4, 0, 0)) + rec(16, b"") + rec(3, struct.pack("<IIQ", 0, 1, 1)) +
-             rec(1, struct.pack("<IIQQ", 2, 0, 0xc << 60, 1) + bytes(8192)) + rec(8, bytes(24)) + rec(7, bytes(4096)) +
+             pages + rec(0x80616e72, b"") + pages + rec(8, bytes(24)) + rec(7, bytes(4096)) +
              rec(4, bytes(8 + 5168)) + rec(5, bytes(8 + 112)) + rec(6, bytes(8 + 832)) + rec(12, bytes(8 + 16)) + rec(0, b""))
     bare = b"LibxlFmt" + struct.pack(">II", 2, 0) + rec(1, b"") + image + rec(0, b"")
     config = b'{"c_info": {"name": "a"}}'

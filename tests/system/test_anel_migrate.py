@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests out of a domain and into another by `anel`: files, by its own hand and xl's, and moves to the same host; failures at each step."""
 import json
+import re
 
 import pytest
 
@@ -13,10 +14,14 @@ ROOT = "root=/dev/xvda init=/usr/lib/anel/init anel.ip=10.0.0.46"
 # Where a move may fail, and whether the guest is moved all the same.
 STEPS = [("send.begin", False), ("send.round", False), ("send.suspend", False), ("send.memory", False), ("send.vcpus", False),
          ("send.have", False), ("send.go", False), ("send.gone", True), ("receive.config", False), ("receive.read", False),
-         ("receive.introduced", False), ("receive.have", False), ("receive.commit", False), ("receive.committed", False),
+         ("receive.pinned", False), ("receive.introduced", False), ("receive.have", False), ("receive.commit", False), ("receive.committed", False),
          ("receive.done", True), ("kill:receive.config", False), ("kill:receive.read", False), ("kill:receive.commit", False),
          ("kill:receive.committed", True), ("kill:receive.done", True), ("kill:send.round", False), ("kill:send.memory", False),
-         ("kill:send.have", False), ("kill:send.go", False), ("kill:send.gone", True)]
+         ("kill:send.have", False), ("kill:send.go", False), ("kill:send.gone", True), ("kill:receive.up", True), ("kill:send.done", True)]
+ORDER = ("here: begins", "there: its domain is made, its devices wait", "here: it is suspended", "there: all of it has come",
+         "here: it is given away", "there: it goes on", "there: network card 0: its bridge knows where it is", "here: nothing is left of it")
+# A way to the receiver on which the guest waits, half sent, until it may go on.
+STALL = "#!/bin/bash\nmkfifo /run/go\n{ head -c 3000000; touch /run/half; read x </run/go; exec cat; } <&0 | anel migrate-receive \"$@\"\n"
 NOTHING = r"\A\s*\Z"
 # Whoever saves maps the table of all frames, and what of it had no memory yet gets some for good: 8 bytes a frame.
 TABLE_MIB = 6
@@ -106,14 +111,40 @@ def test_live(anel):
     g = AnelGuest(anel, "moved", vcpus=2, vif=True, extra="anel.ip=10.0.0.46").create()
     g.run(WORK, 60)
     old, before = g.domid(), count(g)
-    anel.run("anel migrate --live moved localhost", 300)
+    out = anel.run("anel migrate --live --verbose moved localhost 2>&1", 300)
     assert same_guest(anel, "moved")["id"] != old
+    # Where the time went: in order, and the card's two ends last but for what is left here.
+    times = re.findall(r"^ *([+-][0-9.]+) +[+-][0-9.]+  (.*)$", out, re.M)
+    assert [t for t, _ in times] == sorted((t for t, _ in times), key=float), out
+    said = [what for _, what in times]
+    for a, b in zip(ORDER, ORDER[1:]):
+        assert said.index(a) < said.index(b), out
+    assert next(t for t, what in times if what == "here: it is suspended") == "+0.0000"
     works_on(g, before)
     anel.until("ping -c 1 -W 5 10.0.0.46 | grep -c '1 received'", r"^1$", 60)
     assert left_of(anel, old) == []
     g.destroy()
     wait_gone(anel)
     assert memory_back(anel, free)
+
+
+@pytest.mark.full
+def test_name_is_held(anel):
+    """While a guest comes, nobody else gets its name, though no domain has it."""
+    g = AnelGuest(anel, "comes", vif=True, extra="anel.ip=10.0.0.46").create()
+    other = Guest(anel, "other", memory=64)
+    anel.run("sed -i s/other/comes/ " + other.config)
+    anel.put("/run/stall", STALL)
+    anel.run("chmod +x /run/stall; anel migrate -s '' comes /run/stall >/run/out 2>&1 & until test -e /run/half; do sleep 0.1; done", 120)
+    anel.run("anel rename comes away")
+    for command in "anel create %s" % other.config, "anel rename away comes":
+        rc, out = anel.try_run(command + " 2>&1", 120)
+        assert rc == 1 and "there is a domain comes already" in out, (command, out)
+    assert "comes--incoming" in anel.run("anel list")
+    anel.run("echo >/run/go; while pgrep -x anel >/dev/null; do sleep 0.1; done; cat /run/out; rm /run/half /run/go", 120)
+    assert same_guest(anel, "comes")
+    assert "yes" in g.run("echo yes", 60)
+    g.destroy()
 
 
 def fail_at(g, step, moved):
