@@ -168,5 +168,6 @@ int main(int argc, char **argv)
 		return skel_fail("giving privileges away", err);
 	skel_ready("serving");
 	server_run(&server);
+	server_stop(&server);
 	return 0;
 }

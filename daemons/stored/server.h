@@ -6,6 +6,7 @@
 #ifndef STORED_SERVER_H
 #define STORED_SERVER_H
 
+#include "holder.h"
 #include "journal.h"
 #include "skel/loop.h"
 #include "slots.h"
@@ -18,7 +19,11 @@ struct client {
 	struct conn *conn;
 	struct slot *slot;
 	struct shared_page ring;	/* of a domain */
+	struct list young;		/* in server.young: whoever starts us has no copy of its socket yet */
 	bool readable, blocked, notify;
+	bool watched;			/* the loop has its socket: not before its first turn, for mostly its request is there */
+	bool copied;			/* somebody else has its socket */
+	bool aged;			/* was young at the last look */
 };
 
 struct server {
@@ -26,8 +31,12 @@ struct server {
 	struct journal journal;
 	struct slots slots;
 	struct loop loop;
-	struct loop_source listen, events;
-	struct list run, gone;
+	struct holder holder;
+	struct loop_source listen, events, ages;
+	bool aging;			/* the timer of ages is armed */
+	int old[8];			/* ways to the holders of our predecessors */
+	unsigned olds;
+	struct list run, gone, young;
 	struct client **by_port;	/* clients with rings */
 	unsigned ports;
 	unsigned solo;			/* turns since another client than the last had one */
@@ -44,6 +53,8 @@ void server_take_fd(struct server *, const char *name, int fd);
 void server_attach(struct server *);
 int server_listen(struct server *, int fd);
 void server_run(struct server *);
+/* All that a successor needs is with whoever starts us. */
+void server_stop(struct server *);
 
 /* server_io.c */
 void server_execute(struct server *, struct client *, const struct xsd_sockmsg *);
@@ -60,6 +71,7 @@ struct client *server_new_client(struct server *, struct conn *, struct slot *);
 void server_set_ring(struct server *, struct client *, const struct shared_page *);
 void server_detach_ring(struct server *, struct client *);
 int server_add_socket(struct server *, int fd);
+int server_watch(struct server *, struct client *, uint32_t events);
 void server_reconnect(struct server *, struct client *);
 void server_break(struct server *, struct client *, uint32_t error);
 void server_reap(struct server *);

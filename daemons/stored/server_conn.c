@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "ring.h"
@@ -17,6 +18,13 @@
 
 #define DOOM_EVERY 1024u
 #define DOOM_SPARE 65536u
+/* How long a client's socket is the holder's alone: one to two of these; and how many are handed on at a time. */
+#define AGE_NS 500000000
+#define HAND_ON 32
+#define HAND_ON_NS 20000000
+
+/* The name that a holder's descriptor has with whoever starts us begins so. */
+#define HOLDER "holder."
 
 static struct client *client_of(struct loop_source *source)
 {
@@ -77,6 +85,7 @@ struct client *server_new_client(struct server *v, struct conn *c, struct slot *
 	cl->readable = true;
 	list_init(&cl->run);
 	list_init(&cl->gone);
+	list_init(&cl->young);
 	c->port = cl;
 	server_wake(v, cl);
 	return cl;
@@ -116,9 +125,11 @@ static void on_gone(struct conn *c)
 	if (c->slot < the_server->first_free)
 		the_server->first_free = c->slot;
 	list_remove(&cl->run);
+	list_remove(&cl->young);
 	list_append(&the_server->gone, &cl->gone);
+	the_server->slots.fds[c->slot] = 0;
 	/* Whoever keeps a copy of it sees that it is over, and drops it. */
-	if (cl->source.fd >= 0)
+	if (cl->copied)
 		shutdown(cl->source.fd, SHUT_RDWR);
 }
 
@@ -146,42 +157,104 @@ void server_reap(struct server *v)
 			v->last = NULL;
 		server_detach_ring(v, cl);
 		if (cl->source.fd >= 0) {
-			loop_remove(&v->loop, &cl->source);
+			/* A copy would keep it in the set. */
+			if (cl->watched && cl->copied)
+				loop_remove(&v->loop, &cl->source);
 			close(cl->source.fd);
 		}
 		free(cl);
 	}
 }
 
-static int start_socket(struct server *v, struct client *cl, int fd)
+int server_watch(struct server *v, struct client *cl, uint32_t events)
 {
-	cl->source = (struct loop_source){ on_socket, fd };
-	return loop_add(&v->loop, &cl->source, EPOLLIN);
+	int err = cl->watched ? loop_change(&v->loop, &cl->source, events) : loop_add(&v->loop, &cl->source, events);
+
+	cl->watched |= !err;
+	return err;
+}
+
+/* Whoever started us gets a copy of the socket. */
+static void hand_on(struct client *cl)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "c%u.%u", cl->conn->slot, cl->conn->generation);
+	skel_keep_fd(name, cl->source.fd);
+	cl->copied = true;
+	list_remove(&cl->young);
+}
+
+static void look_again(struct server *v, long ns)
+{
+	struct itimerspec at = { .it_value.tv_nsec = ns };
+
+	v->aging = timerfd_settime(v->ages.fd, 0, &at, NULL) == 0;
+}
+
+/* Most clients are gone soon: the holder has their sockets; the others' are handed on, should the holder be killed with us. */
+static void begin_life(struct server *v, struct client *cl)
+{
+	if (!v->holder.pid)
+		return hand_on(cl);
+	list_append(&v->young, &cl->young);
+	if (!v->aging)
+		look_again(v, AGE_NS);
+}
+
+static void on_ages(struct loop_source *source, uint32_t events)
+{
+	struct server *v = the_server;
+	struct client *cl, *next;
+	uint64_t times;
+	int left = HAND_ON;
+
+	(void)events;
+	if (read(source->fd, &times, sizeof(times)) < 0)
+		return;
+	v->aging = false;
+	list_each_safe(cl, next, &v->young, struct client, young) {
+		if (cl->aged && !left--)
+			return look_again(v, HAND_ON_NS);
+		if (cl->aged)
+			hand_on(cl);
+		cl->aged = true;
+	}
+	if (!list_empty(&v->young))
+		look_again(v, AGE_NS);
+}
+
+void server_stop(struct server *v)
+{
+	while (!list_empty(&v->young))
+		hand_on(list_first(&v->young, struct client, young));
+	holder_stop(&v->holder);
 }
 
 /* A client of the listening socket `from`, or, if that is -1, of the socket fd. */
 static int add_socket(struct server *v, int from, int fd)
 {
-	char name[32];
 	uint16_t index;
 	struct slot *slot = server_new_slot(v, &index, 0, 0);
+	struct client *cl;
 
-	if (slot)
-		snprintf(name, sizeof(name), "c%u.%u", index, slot->generation);
 	if (from >= 0)
 		fd = accept4(from, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return -errno;
-	/* Whoever started us has it before the client hears anything, and at once: a kill before this is the client's loss. */
-	if (slot) {
-		skel_keep_fd(name, fd);
-	} else {
+	if (!slot) {
 		log_warning("no room for another client");
 		close(fd);
 		return -ENOSPC;
 	}
 	server_commit(v, server_record(v, REC_CONNECT, index, slot->generation, 0));
-	return start_socket(v, server_new_client(v, v->store.conns[index], slot), fd);
+	cl = server_new_client(v, v->store.conns[index], slot);
+	cl->source = (struct loop_source){ on_socket, fd };
+	cl->copied = from < 0;
+	/* The holder has it before the client hears anything: a kill before this is the client's loss. */
+	*(volatile int32_t *)&v->slots.fds[index] = fd + 1;
+	begin_life(v, cl);
+	return 0;
 }
 
 int server_add_socket(struct server *v, int fd)
@@ -314,8 +387,12 @@ int server_init(struct server *v, int dir)
 	the_server = v;
 	list_init(&v->run);
 	list_init(&v->gone);
+	list_init(&v->young);
 	v->listen.fd = -1;
-	err = slots_open(&v->slots, dir);
+	v->ages = (struct loop_source){ on_ages, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK) };
+	err = v->ages.fd < 0 ? -errno : slots_open(&v->slots, dir);
+	if (!err)
+		err = holder_start(&v->holder, &v->slots);
 	if (!err)
 		err = journal_load(&v->journal, dir, &v->store, *v->slots.instance);
 	if (err == 0)
@@ -324,38 +401,76 @@ int server_init(struct server *v, int dir)
 	return err < 0 ? err : 0;
 }
 
-/* Its own connection's if that is known, or else a new one's. */
-static void take_client(struct server *v, const char *name, int fd)
+/* The client whose socket this is; NULL if it is not known, or if it has its socket already. */
+static struct client *take_client(struct server *v, unsigned slot, unsigned generation, int fd)
 {
-	unsigned slot, generation;
-	struct conn *c = NULL;
+	struct conn *c = slot < MAX_CONNS ? v->store.conns[slot] : NULL;
+	struct client *cl;
 
-	if (sscanf(name, "c%u.%u", &slot, &generation) == 2 && slot < MAX_CONNS)
-		c = v->store.conns[slot];
-	if (c && c->generation == generation && !c->ring && !c->port) {
-		struct client *cl = server_new_client(v, c, slots_get(&v->slots, slot));
+	if (!c || c->generation != generation || c->ring || c->port)
+		return NULL;
+	cl = server_new_client(v, c, slots_get(&v->slots, slot));
+	cl->source = (struct loop_source){ on_socket, fd };
+	cl->copied = true;
+	conn_sent(c, slot_out(cl->slot));
+	list_remove(&c->dirty);
+	list_append(&v->store.dirty, &c->dirty);
+	return cl;
+}
 
-		if (start_socket(v, cl, fd) < 0)
-			log_error("client %s is lost", name);
-		conn_sent(c, slot_out(cl->slot));
-		list_remove(&c->dirty);
-		list_append(&v->store.dirty, &c->dirty);
-		return;
+static void take_held(void *data, uint32_t slot, uint32_t generation, int fd)
+{
+	struct client *cl = take_client(data, slot, generation, fd);
+
+	if (cl)
+		begin_life(data, cl);
+	else
+		close(fd);
+}
+
+/* What the holder of the process before us has; then ours has all that, and the old one is not needed. */
+static void take_over(struct server *v)
+{
+	char name[32];
+
+	for (unsigned i = 0; i < v->olds; i++)
+		holder_ask(v->old[i], take_held, v);
+	for (unsigned i = 0; i < MAX_CONNS; i++) {
+		const struct client *cl = v->store.conns[i] ? v->store.conns[i]->port : NULL;
+
+		v->slots.fds[i] = cl && cl->source.fd >= 0 ? cl->source.fd + 1 : 0;
 	}
-	skel_forget_fd(name);
-	server_add_socket(v, fd);
+	snprintf(name, sizeof(name), HOLDER "%d", getpid());
+	skel_keep_fd(name, v->holder.ask);
+	for (unsigned i = 0; i < v->olds; i++) {
+		holder_dismiss(v->old[i]);
+		close(v->old[i]);
+	}
+	v->olds = 0;
 }
 
 void server_take_fd(struct server *v, const char *name, int fd)
 {
 	int listening = 0;
 	socklen_t len = sizeof(listening);
+	unsigned slot, generation;
 
+	if (!strncmp(name, HOLDER, strlen(HOLDER))) {
+		if (v->olds < sizeof(v->old) / sizeof(v->old[0]))
+			v->old[v->olds++] = fd;
+		else
+			close(fd);
+		return;
+	}
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening) {
 		server_listen(v, fd);
 		return;
 	}
-	take_client(v, name, fd);
+	if (sscanf(name, "c%u.%u", &slot, &generation) == 2 && take_client(v, slot, generation, fd))
+		return;
+	/* Another's, or its connection ended when we were killed: it begins anew. */
+	skel_forget_fd(name);
+	server_add_socket(v, fd);
 }
 
 static void attach_domain(struct server *v, struct domain *d)
@@ -405,6 +520,9 @@ static void introduce_dom0(struct server *v)
 
 void server_attach(struct server *v)
 {
+	take_over(v);
+	loop_add(&v->loop, &v->ages, EPOLLIN);
+	holder_watch(&v->holder, &v->loop);
 	for (unsigned i = 0; i < MAX_CONNS; i++) {
 		struct conn *c = v->store.conns[i];
 
@@ -442,6 +560,8 @@ static void turns(struct server *v)
 		list_remove(&cl->run);
 		if (server_serve(v, cl))
 			server_wake(v, cl);
+		if (cl->conn && !cl->conn->ring && !cl->watched && server_watch(v, cl, EPOLLIN) < 0)
+			server_commit(v, server_record(v, REC_DISCONNECT, cl->conn->slot, 0, 0));
 		if (cl->conn && cl->conn->ring && list_empty(&cl->conn->dirty))
 			list_append(&v->store.dirty, &cl->conn->dirty);
 		server_flush(v);

@@ -169,7 +169,7 @@ static void flush_socket(struct server *v, struct client *cl)
 	/* That the peer is gone shows when it is read. */
 	if ((n == -EAGAIN) != cl->blocked) {
 		cl->blocked = n == -EAGAIN;
-		loop_change(&v->loop, &cl->source, EPOLLIN | (cl->blocked ? EPOLLOUT : 0));
+		server_watch(v, cl, EPOLLIN | (cl->blocked ? EPOLLOUT : 0));
 	}
 	if (n < 0 && n != -EAGAIN)
 		server_commit(v, server_record(v, REC_DISCONNECT, c->slot, 0, 0));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,8 @@
 #include "store.h"
 
 #define HEAD 4096u
+#define FDS (HEAD + (size_t)MAX_CONNS * SLOT_SIZE)
+#define SIZE (FDS + MAX_CONNS * sizeof(int32_t))
 
 _Static_assert(sizeof(struct slot) <= SLOT_SIZE, "a slot is two pages");
 _Static_assert(SLOT_BUFFER >= 4096 + 16, "a whole message fits");
@@ -19,19 +22,36 @@ _Static_assert(SLOT_BUFFER >= 4096 + 16, "a whole message fits");
 
 int slots_open(struct slots *slots, int dir)
 {
-	size_t size = HEAD + (size_t)MAX_CONNS * SLOT_SIZE;
-
 	slots->fd = openat(dir, "connections", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (slots->fd < 0)
 		return -errno;
-	if (ftruncate(slots->fd, size) < 0 || posix_fallocate(slots->fd, 0, HEAD))
+	while (flock(slots->fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (ftruncate(slots->fd, SIZE) < 0 || posix_fallocate(slots->fd, 0, HEAD) || posix_fallocate(slots->fd, FDS, SIZE - FDS))
 		return -ENOSPC;
-	slots->base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, slots->fd, 0);
+	slots->base = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, slots->fd, 0);
 	if (slots->base == MAP_FAILED)
 		return -errno;
 	slots->instance = (uint64_t *)slots->base;
+	slots->fds = (int32_t *)(slots->base + FDS);
 	slots->ready = 0;
 	return 0;
+}
+
+void slots_unmap(const struct slots *slots)
+{
+	munmap(slots->base, SIZE);
+}
+
+static struct slot *slot_at(const struct slots *slots, uint32_t index)
+{
+	return (struct slot *)(slots->base + HEAD + (size_t)index * SLOT_SIZE);
+}
+
+uint32_t slots_generation(const struct slots *slots, uint32_t index)
+{
+	return slot_at(slots, index)->generation;
 }
 
 struct slot *slots_get(struct slots *slots, uint32_t index)
@@ -42,7 +62,7 @@ struct slot *slots_get(struct slots *slots, uint32_t index)
 			return NULL;
 		slots->ready = index + 1;
 	}
-	return (struct slot *)(slots->base + HEAD + (size_t)index * SLOT_SIZE);
+	return slot_at(slots, index);
 }
 
 static uint64_t position(const struct io_mark *marks, uint32_t now)

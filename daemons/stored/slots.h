@@ -33,14 +33,18 @@ struct slot {
 };
 
 struct slots {
-	int fd;
+	int fd;				/* locked, so that there is one daemon, or what is left of it */
 	uint32_t ready;			/* slots that have memory */
 	uint64_t *instance;		/* the same as in the journal, or the two do not belong together */
 	char *base;
+	int32_t *fds;			/* by index: 1 more than the number of a client's socket, in this process; 0: none */
 };
 
-/* 0 or -errno. A new file's instance is 0. */
+/* Waits for the lock. 0 or -errno. A new file's instance is 0. */
 int slots_open(struct slots *, int dir);
+void slots_unmap(const struct slots *);
+/* Of a slot that is in use. */
+uint32_t slots_generation(const struct slots *, uint32_t index);
 /* NULL: there is no memory for it. */
 struct slot *slots_get(struct slots *, uint32_t index);
 

@@ -19,6 +19,7 @@ class Keeper:
     def __init__(self, command, folder, env=(), restart=True, log=None):
         self.command, self.restart = command, restart
         self.unpolled = set()
+        self.refuse = None      # what begins so is not kept
         self.fds, self.ready, self.starts, self.stopping = {}, threading.Event(), 0, False
         self.lock = threading.Lock()
         self.notify_path = os.path.join(folder, "notify")
@@ -33,19 +34,22 @@ class Keeper:
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def _take_notices(self, flags=0):
-        while True:
-            try:
-                # socket.recv_fds() forgets the flags.
-                data, more, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(64), flags)
-            except OSError:
-                return
-            fds = [fd for _, kind, raw in more if kind == socket.SCM_RIGHTS for fd in array.array("i", raw)]
-            words = dict(line.split("=", 1) for line in data.decode().splitlines())
-            with self.lock:
+    def _take_notices(self):
+        with self.lock:
+            while True:
+                try:
+                    # socket.recv_fds() forgets the flags.
+                    data, more, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(64), socket.MSG_DONTWAIT)
+                except OSError:
+                    return
+                fds = [fd for _, kind, raw in more if kind == socket.SCM_RIGHTS for fd in array.array("i", raw)]
+                words = dict(line.split("=", 1) for line in data.decode().splitlines())
                 if words.get("FDSTORE") == "1":
                     if len(self.fds) > 500:
                         self._prune()
+                    if self.refuse is not None and words["FDNAME"].startswith(self.refuse):
+                        while fds:
+                            os.close(fds.pop())
                     for fd in fds:
                         self.fds.setdefault(words["FDNAME"], []).append(fd)
                         if words.get("FDPOLL") == "0":
@@ -69,10 +73,14 @@ class Keeper:
                 del self.fds[name]
 
     def _listen(self):
-        self._take_notices()
+        while not self.stopping:
+            select.select([self.socket], [], [], 1)
+            self._take_notices()
 
     def _start(self):
         self.starts += 1
+        # What it said before it died counts.
+        self._take_notices()
         with self.lock:
             self._prune()
             kept = [(name, fd) for name, fds in self.fds.items() for fd in fds]
@@ -99,8 +107,6 @@ class Keeper:
             if self.stopping or not self.restart:
                 self.pid = 0
                 return
-            # What it said before it died counts.
-            self._take_notices(socket.MSG_DONTWAIT)
             if not self.ready.wait(0.1) and self.stopping:
                 self.pid = 0
                 return
@@ -119,6 +125,14 @@ class Keeper:
             except ProcessLookupError:
                 pass
 
+    def drop(self):
+        """Nothing is kept any more."""
+        self.refuse = ""
+        with self.lock:
+            while self.fds:
+                for fd in self.fds.popitem()[1]:
+                    os.close(fd)
+
     def stop(self):
         self.stopping = True
         for _ in range(100):
@@ -128,9 +142,7 @@ class Keeper:
             time.sleep(0.02)
         self.socket.close()
         self.log.close()
-        for fds in self.fds.values():
-            for fd in fds:
-                os.close(fd)
+        self.drop()
 
 
 class AnelKeep:
