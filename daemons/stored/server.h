@@ -24,7 +24,11 @@ struct client {
 	bool watched;			/* the loop has its socket: not before its first turn, for mostly its request is there */
 	bool copied;			/* somebody else has its socket */
 	bool aged;			/* was young at the last look */
+	bool ended;			/* its socket has: nothing tells again that something is to be read */
 };
+
+/* Edges only: a socket that was read empty is not looked at again before something comes. */
+#define SOCKET_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
 
 struct server {
 	struct store store;

@@ -141,6 +141,8 @@ static void on_socket(struct loop_source *source, uint32_t events)
 		return;
 	if (events & ~EPOLLOUT)
 		cl->readable = true;
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		cl->ended = true;
 	if ((events & EPOLLOUT) && list_empty(&cl->conn->dirty))
 		list_append(&the_server->store.dirty, &cl->conn->dirty);
 	server_wake(the_server, cl);
@@ -560,7 +562,7 @@ static void turns(struct server *v)
 		list_remove(&cl->run);
 		if (server_serve(v, cl))
 			server_wake(v, cl);
-		if (cl->conn && !cl->conn->ring && !cl->watched && server_watch(v, cl, EPOLLIN) < 0)
+		if (cl->conn && !cl->conn->ring && !cl->watched && server_watch(v, cl, SOCKET_EVENTS) < 0)
 			server_commit(v, server_record(v, REC_DISCONNECT, cl->conn->slot, 0, 0));
 		if (cl->conn && cl->conn->ring && list_empty(&cl->conn->dirty))
 			list_append(&v->store.dirty, &cl->conn->dirty);

@@ -100,9 +100,10 @@ static bool receive(struct server *v, struct client *cl)
 	int n;
 
 	if (!cl->conn->ring) {
-		cl->readable = false;
 		n = slot_receive(cl->slot, cl->source.fd, cl->conn->in_pos);
-		if (n == -EAGAIN || n == -EINTR || n == -ENOBUFS)
+		/* The loop tells once of what comes. Less than there was room for is all, but for the end that it told of. */
+		cl->readable = n == -EINTR || (n > 0 && (cl->ended || slot_is_full(cl->slot, cl->conn->in_pos)));
+		if (n == -EAGAIN || n == -EINTR)
 			return true;
 		if (n <= 0)
 			server_commit(v, server_record(v, REC_DISCONNECT, cl->conn->slot, 0, 0));
@@ -128,6 +129,7 @@ static bool receive(struct server *v, struct client *cl)
 bool server_serve(struct server *v, struct client *cl)
 {
 	int turn, ready = 0;
+	bool executed = false;
 	struct xsd_sockmsg msg;
 
 	v->solo = cl == v->last ? v->solo + 1 : 0;
@@ -136,6 +138,9 @@ bool server_serve(struct server *v, struct client *cl)
 	while (turn-- > 0 && backlog(cl) < BACKLOG_REQUESTS) {
 		ready = next_message(cl, &msg);
 		while (!ready && cl->readable) {
+			/* The end of its stream may be next: replies go out before. */
+			if (executed && !cl->conn->ring)
+				return true;
 			if (!receive(v, cl))
 				return false;
 			ready = next_message(cl, &msg);
@@ -143,6 +148,7 @@ bool server_serve(struct server *v, struct client *cl)
 		if (ready <= 0)
 			break;
 		server_execute(v, cl, &msg);
+		executed = true;
 		if (!cl->conn)
 			return false;
 	}
@@ -169,7 +175,7 @@ static void flush_socket(struct server *v, struct client *cl)
 	/* That the peer is gone shows when it is read. */
 	if ((n == -EAGAIN) != cl->blocked) {
 		cl->blocked = n == -EAGAIN;
-		server_watch(v, cl, EPOLLIN | (cl->blocked ? EPOLLOUT : 0));
+		server_watch(v, cl, SOCKET_EVENTS | (cl->blocked ? EPOLLOUT : 0));
 	}
 	if (n < 0 && n != -EAGAIN)
 		server_commit(v, server_record(v, REC_DISCONNECT, c->slot, 0, 0));

@@ -132,6 +132,11 @@ int slot_receive(struct slot *slot, int fd, uint64_t pos)
 	return m->call.msg_len;
 }
 
+bool slot_is_full(const struct slot *slot, uint64_t pos)
+{
+	return slot_in(slot) - pos == SLOT_BUFFER;
+}
+
 int slot_send(struct slot *slot, int fd, const void *bytes, uint32_t len)
 {
 	struct io_mark *m = next_mark(slot->out, &slot->out_now, slot_out(slot));

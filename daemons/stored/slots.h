@@ -56,6 +56,8 @@ void slot_set_out(struct slot *, uint64_t pos);
 
 /* More from a socket, when all up to pos was executed: bytes, 0 at its end, or -errno; -ENOBUFS if there is no room. */
 int slot_receive(struct slot *, int fd, uint64_t pos);
+/* There is no room for more, when all up to pos was executed. */
+bool slot_is_full(const struct slot *, uint64_t pos);
 /* Sends to a socket what follows slot_out(): bytes or -errno. */
 int slot_send(struct slot *, int fd, const void *bytes, uint32_t len);
 /* Of what has come in from position pos on, len bytes. They must be there. */

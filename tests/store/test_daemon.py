@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import struct
 import threading
 import time
@@ -45,6 +46,19 @@ def send_in_pieces(c, data, rng):
         n = rng.randint(1, 3000)
         c.s.sendall(data[:n])
         data = data[n:]
+
+
+@pytest.mark.parametrize("requests", [1, 384, 1000])
+def test_end_behind_requests(store, requests):
+    """A client that ends its stream at once is answered in full and let go, with its buffer (7680 bytes) just full too."""
+    data = b"".join(struct.pack("<IIII", 2, i, 0, 4) + b"/xx\0" for i in range(requests))
+    for _ in range(20):
+        c = store.client()
+        c.write_bytes(data)
+        c.s.shutdown(socket.SHUT_WR)
+        assert [c.message()[1] for _ in range(requests)] == list(range(requests))
+        with pytest.raises(ConnectionError):
+            c.read_bytes(20)
 
 
 def test_too_long_a_message(store):
