@@ -158,6 +158,8 @@ static int req_transaction_end(struct request *r)
 		return -EINVAL;
 	if (!r->tx)
 		return -ENOENT;
+	if (!c->privileged)
+		tx_settle(s, r->tx);
 	if (*how == 'T' && !c->privileged && s->nodes_of[c->domid] + r->tx->created > s->quota[QUOTA_NODES])
 		err = -ENOSPC;
 	else if (*how == 'T')

@@ -50,6 +50,8 @@ int request_path(const struct request *r, const char *in, char *path, unsigned *
 
 static struct node *root_of(const struct request *r)
 {
+	if (r->tx)
+		tx_settle(r->store, r->tx);
 	/* A transaction that will fail sees the store itself. */
 	return r->tx && r->tx->root ? r->tx->root : r->store->root;
 }
@@ -207,9 +209,9 @@ static uint32_t components(const char *rest)
 static int may_change(struct request *r, const char *path, bool *is_new)
 {
 	struct store *s = r->store;
-	uint32_t created = r->tx ? r->tx->created : 0;
 	const char *rest;
 	struct node *n = tree_nearest(root_of(r), path, &rest);
+	uint32_t created = r->tx ? r->tx->created : 0;
 	int err = note(r, path, false);
 
 	/* A new node depends on its parent's permissions. */

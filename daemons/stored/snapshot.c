@@ -141,6 +141,7 @@ static void put_all_nodes(struct out *o, struct store *s)
 	for (unsigned i = 0; i < MAX_CONNS; i++)
 		if (s->conns[i])
 			list_each(tx, &s->conns[i]->tx_list, struct tx, of_conn) {
+				tx_settle(s, tx);
 				put_nodes(o, tx->root);
 				put_nodes(o, tx->base);
 			}

@@ -145,6 +145,7 @@ void tx_doom(struct tx *tx)
 	node_put(tx->root);
 	node_put(tx->base);
 	tx->root = tx->base = NULL;
+	tx->pending = NULL;
 }
 
 void tx_free(struct tx *tx)
@@ -233,7 +234,19 @@ void tx_note(struct tx *tx, const char *path, bool children)
 	tx_add_seen(tx, path, n ? n->gen : 0, n ? n->child_gen : 0, children);
 }
 
-void tx_add_change(struct tx *tx, const struct change *ch)
+void tx_settle(struct store *s, struct tx *tx)
+{
+	uint64_t now = s->gen;
+
+	if (!tx->pending)
+		return;
+	s->gen = tx->pending_gen - 1;
+	tx->created += change_apply(s, &tx->root, &tx->pending->change, false);
+	s->gen = now;
+	tx->pending = NULL;
+}
+
+struct tx_change *tx_add_change(struct tx *tx, const struct change *ch)
 {
 	size_t path_len = strlen(ch->path) + 1;
 	struct tx_change *copy = mem_alloc(sizeof(*copy) + path_len + ch->len);
@@ -246,14 +259,24 @@ void tx_add_change(struct tx *tx, const struct change *ch)
 	if (ch->perms)
 		perms_get(ch->perms);
 	list_append(&tx->changes, &copy->of_tx);
+	return copy;
 }
 
 void tx_change(struct store *s, struct tx *tx, const struct change *ch)
 {
+	struct tx_change *pending;
+
 	if (!tx->root)
 		return;
-	tx->created += change_apply(s, &tx->root, ch, false);
-	tx_add_change(tx, ch);
+	tx_settle(s, tx);
+	pending = tx_add_change(tx, ch);
+	if (ch->kind != CHANGE_WRITE && ch->kind != CHANGE_MKDIR) {
+		change_apply(s, &tx->root, ch, false);
+		return;
+	}
+	/* The generation is taken now: it does not depend on when somebody looks. */
+	tx->pending = pending;
+	tx->pending_gen = ++s->gen;
 }
 
 static bool holds(struct store *s, const struct tx *tx)
@@ -278,6 +301,7 @@ int tx_commit(struct store *s, struct tx *tx)
 	node_put(tx->root);
 	node_put(tx->base);
 	tx->root = tx->base = NULL;
+	tx->pending = NULL;
 	list_each(ch, &tx->changes, struct tx_change, of_tx)
 		change_apply(s, &s->root, &ch->change, true);
 	return 0;

@@ -31,6 +31,8 @@ struct tx {
 	uint32_t id;
 	struct node *root, *base;	/* now, and at the start; NULL if it will fail in any case */
 	uint32_t created;		/* nodes */
+	struct tx_change *pending;	/* the last change, not in root before somebody looks: most end with it */
+	uint64_t pending_gen;
 	struct tx_seen **seen;		/* hash of what was looked at */
 	uint32_t seen_count, seen_room;
 	struct list changes;
@@ -41,6 +43,8 @@ void tx_free(struct tx *);
 struct tx *tx_find(struct conn *, uint32_t id);
 /* Path was looked at: its value and permissions, or with children its list of children too. */
 void tx_note(struct tx *, const char *path, bool children);
+/* Before root or created is looked at. */
+void tx_settle(struct store *, struct tx *);
 void tx_change(struct store *, struct tx *, const struct change *);
 /* 0, or -EAGAIN: changes of others came between. Does not free it. */
 int tx_commit(struct store *, struct tx *);
@@ -61,6 +65,6 @@ struct tx_change {
 	char bytes[];			/* path, then value */
 };
 void tx_add_seen(struct tx *, const char *path, uint64_t gen, uint64_t child_gen, bool children);
-void tx_add_change(struct tx *, const struct change *);
+struct tx_change *tx_add_change(struct tx *, const struct change *);
 
 #endif
