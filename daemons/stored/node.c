@@ -30,6 +30,20 @@ void perms_put(struct perms *perms)
 		free(perms);
 }
 
+static inline uint64_t key_of_byte(char c, size_t at)
+{
+	return at < sizeof(uint64_t) ? (uint64_t)(unsigned char)c << (56 - 8 * at) : 0;
+}
+
+struct name name_of(const char *text, size_t len)
+{
+	struct name name = { text, len, 0 };
+
+	for (size_t i = 0; i < len && i < sizeof(name.key); i++)
+		name.key |= key_of_byte(text[i], i);
+	return name;
+}
+
 static size_t bytes_of(const struct node *n)
 {
 	return sizeof(*n) + n->name_len + 1 + n->value_len + n->room * sizeof(n->child[0]) + n->listing_len;
@@ -76,6 +90,7 @@ struct node *node_new(const char *name, size_t len, struct perms *perms, uint64_
 	n->name_len = len;
 	memcpy(n->name, name, len);
 	n->name[len] = 0;
+	n->key = name_of(name, len).key;
 	node_sums.nodes++;
 	node_sums.bytes += bytes_of(n);
 	return n;
@@ -102,40 +117,53 @@ void node_put(struct node *n)
 	free(n);
 }
 
-static int compare(const struct node *n, const char *name, size_t len)
+/* Most names differ in their first bytes: then nothing is called. */
+static inline int compare(const struct node *n, const struct name *name)
 {
-	size_t common = n->name_len < len ? n->name_len : len;
-	int d = memcmp(n->name, name, common);
+	size_t common;
+	int d;
 
-	return d ? d : (n->name_len > len) - (n->name_len < len);
+	if (n->key != name->key)
+		return n->key < name->key ? -1 : 1;
+	if (n->name_len <= sizeof(n->key) && name->len <= sizeof(n->key))
+		return 0;
+	common = n->name_len < name->len ? n->name_len : name->len;
+	d = memcmp(n->name, name->text, common);
+	return d ? d : (n->name_len > name->len) - (n->name_len < name->len);
 }
 
-/* The place of the first child that is not before name. */
-static uint32_t place_of(const struct node *n, const char *name, size_t len)
+/* The place of the child of this name, or, if there is none, of the first one after it. */
+static bool place_of(const struct node *n, const struct name *name, uint32_t *place)
 {
 	uint32_t low = 0, high = n->children;
 
 	while (low < high) {
 		uint32_t mid = (low + high) / 2;
+		int d = compare(n->child[mid], name);
 
-		if (compare(n->child[mid], name, len) < 0)
+		if (d == 0) {
+			*place = mid;
+			return true;
+		}
+		if (d < 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return low;
+	*place = low;
+	return false;
 }
 
-static struct node **slot_of(const struct node *n, const char *name, size_t len)
+static struct node **slot_of(const struct node *n, const struct name *name)
 {
-	uint32_t i = place_of(n, name, len);
+	uint32_t i;
 
-	return i < n->children && compare(n->child[i], name, len) == 0 ? &n->child[i] : NULL;
+	return place_of(n, name, &i) ? &n->child[i] : NULL;
 }
 
-struct node *node_child(const struct node *n, const char *name, size_t len)
+struct node *node_child(const struct node *n, const struct name *name)
 {
-	struct node **slot = slot_of(n, name, len);
+	struct node **slot = slot_of(n, name);
 
 	return slot ? *slot : NULL;
 }
@@ -172,8 +200,10 @@ static void set_room(struct node *n, uint32_t room)
 
 struct node *node_add_child(struct node *parent, struct node *child, uint64_t gen)
 {
-	uint32_t i = place_of(parent, child->name, child->name_len);
+	struct name name = { child->name, child->name_len, child->key };
+	uint32_t i;
 
+	place_of(parent, &name, &i);
 	drop_listing(parent);
 	if (parent->children == parent->room)
 		set_room(parent, parent->room ? parent->room + parent->room / 2 + 1 : 4);
@@ -184,9 +214,9 @@ struct node *node_add_child(struct node *parent, struct node *child, uint64_t ge
 	return child;
 }
 
-void node_remove_child(struct node *parent, const char *name, size_t len, uint64_t gen)
+void node_remove_child(struct node *parent, const struct name *name, uint64_t gen)
 {
-	struct node **slot = slot_of(parent, name, len);
+	struct node **slot = slot_of(parent, name);
 	struct node *gone;
 
 	if (!slot)
@@ -201,25 +231,27 @@ void node_remove_child(struct node *parent, const char *name, size_t len, uint64
 	node_put(gone);
 }
 
-/* The next component of a path that starts with '/'; NULL at its end. */
-static const char *component(const char **path, size_t *len)
+/* The next component of a path that starts with '/'; false at its end. */
+static inline bool component(const char **path, struct name *name)
 {
-	const char *start = *path + (**path == '/');
-	const char *end = strchrnul(start, '/');
+	const char *at = *path + (**path == '/');
 
-	*len = end - start;
-	*path = end;
-	return *len ? start : NULL;
+	name->text = at;
+	name->key = 0;
+	for (; *at && *at != '/'; at++)
+		name->key |= key_of_byte(*at, at - name->text);
+	name->len = at - name->text;
+	*path = at;
+	return name->len;
 }
 
 struct node *tree_nearest(struct node *root, const char *path, const char **rest)
 {
 	struct node *n = root;
-	const char *name;
-	size_t len;
+	struct name name;
 
-	for (*rest = path; (name = component(&path, &len)) != NULL; *rest = path) {
-		struct node *next = node_child(n, name, len);
+	for (*rest = path; component(&path, &name); *rest = path) {
+		struct node *next = node_child(n, &name);
 
 		if (!next)
 			return n;
@@ -265,11 +297,10 @@ static struct node *own(struct node **slot)
 struct node *tree_own(struct node **root, const char *path, const char **rest)
 {
 	struct node *n = own(root);
-	const char *name;
-	size_t len;
+	struct name name;
 
-	for (*rest = path; (name = component(&path, &len)) != NULL; *rest = path) {
-		struct node **slot = slot_of(n, name, len);
+	for (*rest = path; component(&path, &name); *rest = path) {
+		struct node **slot = slot_of(n, &name);
 
 		if (!slot)
 			return n;

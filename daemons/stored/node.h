@@ -33,6 +33,7 @@ struct node {
 	uint64_t gen;		/* changes with value and permissions; no two nodes ever had the same */
 	uint64_t child_gen;	/* changes with the list of children */
 	uint64_t mark;		/* the snapshot writer's */
+	uint64_t key;		/* of the name, as struct name has it */
 	struct perms *perms;
 	struct node **child;	/* sorted by name */
 	char *value;
@@ -50,7 +51,14 @@ void perms_put(struct perms *);
 struct node *node_new(const char *name, size_t len, struct perms *perms, uint64_t gen);
 struct node *node_get(struct node *);
 void node_put(struct node *);
-struct node *node_child(const struct node *, const char *name, size_t len);
+/* A name to look for: the key is its first 8 bytes as one number, by which names sort as by their bytes. */
+struct name {
+	const char *text;
+	size_t len;
+	uint64_t key;
+};
+struct name name_of(const char *text, size_t len);
+struct node *node_child(const struct node *, const struct name *);
 
 /* The children's names, each ended by a 0, of len bytes in all; NULL with more than max. Valid until a child comes or goes. */
 const char *node_listing(struct node *, size_t max, size_t *len);
@@ -59,7 +67,7 @@ const char *node_listing(struct node *, size_t max, size_t *len);
 void node_set_value(struct node *, const void *value, size_t len, uint64_t gen);
 void node_set_perms(struct node *, struct perms *, uint64_t gen);
 struct node *node_add_child(struct node *parent, struct node *child, uint64_t gen);
-void node_remove_child(struct node *parent, const char *name, size_t len, uint64_t gen);
+void node_remove_child(struct node *parent, const struct name *, uint64_t gen);
 
 /* The node of an absolute path, or NULL. */
 struct node *tree_find(struct node *root, const char *path);

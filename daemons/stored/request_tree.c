@@ -10,20 +10,21 @@
 
 #define MAX_PERMS 128
 
-static bool name_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '@';
-}
+static const bool name_char[256] = {
+	['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['-'] = true, ['_'] = true, ['@'] = true,
+};
 
-static bool valid_path(const char *path)
+static bool valid_path(const char *text)
 {
+	const unsigned char *path = (const unsigned char *)text;
+
 	if (path[0] == '/' && !path[1])
 		return true;
 	for (; *path == '/'; path++)
-		if (!name_char(path[1]))
+		if (!name_char[path[1]])
 			return false;
 		else
-			while (name_char(path[1]))
+			while (name_char[path[1]])
 				path++;
 	return !*path;
 }

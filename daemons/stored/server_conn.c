@@ -32,9 +32,11 @@ static struct client *client_of(struct loop_source *source)
 }
 
 /* Not before the journal has room for it: with no memory for a new one everything waits. */
-static void make_room(struct server *v, uint32_t size)
+static void *make_room(struct server *v, uint32_t size)
 {
-	while (!journal_record(&v->journal, size)) {
+	void *record;
+
+	while (!(record = journal_record(&v->journal, size))) {
 		int err = journal_renew(&v->journal, &v->store, v->journal.instance);
 
 		if (err) {
@@ -42,14 +44,13 @@ static void make_room(struct server *v, uint32_t size)
 			usleep(100000);
 		}
 	}
+	return record;
 }
 
 struct record *server_record(struct server *v, enum record_kind kind, uint16_t slot, uint32_t a, uint32_t b)
 {
-	struct record *r;
+	struct record *r = make_room(v, RECORD_MAX);
 
-	make_room(v, RECORD_MAX);
-	r = journal_record(&v->journal, RECORD_MAX);
 	*r = (struct record){ sizeof(*r), kind, slot, a, b, 0, 0 };
 	return r;
 }
@@ -212,7 +213,7 @@ static void on_ages(struct loop_source *source, uint32_t events)
 	int left = HAND_ON;
 
 	(void)events;
-	if (read(source->fd, &times, sizeof(times)) < 0)
+	if (read(source->fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
 		return;
 	v->aging = false;
 	list_each_safe(cl, next, &v->young, struct client, young) {

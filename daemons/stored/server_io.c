@@ -82,8 +82,9 @@ void server_execute(struct server *v, struct client *cl, const struct xsd_sockms
 
 	q->head.size = size;
 	q->msg = *msg;
+	/* What follows the body is at most this. */
+	memset((char *)q + size - 8, 0, 8);
 	slot_copy(cl->slot, cl->conn->in_pos + sizeof(*msg), q->body, msg->len);
-	memset(q->body + msg->len, 0, size - sizeof(*q) - msg->len);
 	if (msg->type == XS_INTRODUCE)
 		slot = prepare_introduce(v, q, cl, &ring);
 	server_commit(v, &q->head);

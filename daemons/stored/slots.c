@@ -65,13 +65,6 @@ struct slot *slots_get(struct slots *slots, uint32_t index)
 	return slot_at(slots, index);
 }
 
-static uint64_t position(const struct io_mark *marks, uint32_t now)
-{
-	const struct io_mark *m = &marks[now & 1];
-
-	return m->base + (m->call.msg_len == NOT_YET ? 0 : m->call.msg_len);
-}
-
 /* The other mark begins where this one ends, then it holds: one store. */
 static struct io_mark *next_mark(struct io_mark *marks, uint32_t *now, uint64_t base)
 {
@@ -91,16 +84,6 @@ void slot_reset(struct slot *slot, uint32_t generation, uint64_t in, uint64_t ou
 	slot->generation = generation;
 	next_mark(slot->in, &slot->in_now, in);
 	next_mark(slot->out, &slot->out_now, out);
-}
-
-uint64_t slot_in(const struct slot *slot)
-{
-	return position(slot->in, slot->in_now);
-}
-
-uint64_t slot_out(const struct slot *slot)
-{
-	return position(slot->out, slot->out_now);
 }
 
 void slot_set_in(struct slot *slot, uint64_t pos)
@@ -146,16 +129,6 @@ int slot_send(struct slot *slot, int fd, const void *bytes, uint32_t len)
 	if (sendmmsg(fd, &m->call, 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return -errno;
 	return m->call.msg_len;
-}
-
-void slot_copy(const struct slot *slot, uint64_t pos, void *to, uint32_t len)
-{
-	uint32_t at = pos % SLOT_BUFFER, first = SLOT_BUFFER - at;
-
-	if (first > len)
-		first = len;
-	memcpy(to, slot->buffer + at, first);
-	memcpy((char *)to + first, slot->buffer, len - first);
 }
 
 void slot_put(struct slot *slot, const void *from, uint32_t len, uint32_t offset)

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -49,8 +50,23 @@ uint32_t slots_generation(const struct slots *, uint32_t index);
 struct slot *slots_get(struct slots *, uint32_t index);
 
 void slot_reset(struct slot *, uint32_t generation, uint64_t in, uint64_t out);
-uint64_t slot_in(const struct slot *);
-uint64_t slot_out(const struct slot *);
+static inline uint64_t slot_position(const struct io_mark *marks, uint32_t now)
+{
+	const struct io_mark *m = &marks[now & 1];
+
+	return m->base + (m->call.msg_len == NOT_YET ? 0 : m->call.msg_len);
+}
+
+static inline uint64_t slot_in(const struct slot *slot)
+{
+	return slot_position(slot->in, slot->in_now);
+}
+
+static inline uint64_t slot_out(const struct slot *slot)
+{
+	return slot_position(slot->out, slot->out_now);
+}
+
 void slot_set_in(struct slot *, uint64_t pos);
 void slot_set_out(struct slot *, uint64_t pos);
 
@@ -61,7 +77,18 @@ bool slot_is_full(const struct slot *, uint64_t pos);
 /* Sends to a socket what follows slot_out(): bytes or -errno. */
 int slot_send(struct slot *, int fd, const void *bytes, uint32_t len);
 /* Of what has come in from position pos on, len bytes. They must be there. */
-void slot_copy(const struct slot *, uint64_t pos, void *to, uint32_t len);
+static inline void slot_copy(const struct slot *slot, uint64_t pos, void *to, uint32_t len)
+{
+	uint32_t at = pos % SLOT_BUFFER, first = SLOT_BUFFER - at;
+
+	if (first >= len) {
+		memcpy(to, slot->buffer + at, len);
+		return;
+	}
+	memcpy(to, slot->buffer + at, first);
+	memcpy((char *)to + first, slot->buffer, len - first);
+}
+
 /* To the position slot_in() and on; slot_set_in() makes it count. */
 void slot_put(struct slot *, const void *from, uint32_t len, uint32_t offset);
 

@@ -55,6 +55,7 @@ static void leave(struct store *s, char *path, size_t len, const struct node *n,
 static int apply_rm(struct store *s, struct node **root, const struct change *ch, bool real)
 {
 	const char *slash = strrchr(ch->path, '/'), *rest;
+	struct name name = name_of(slash + 1, strlen(slash + 1));
 	char path[XENSTORE_ABS_PATH_MAX + XENSTORE_PAYLOAD_MAX];
 	size_t parent_len = slash - ch->path;
 	struct node *parent;
@@ -66,9 +67,9 @@ static int apply_rm(struct store *s, struct node **root, const struct change *ch
 	parent = tree_own(root, path, &rest);
 	if (real) {
 		strcpy(path, ch->path);
-		leave(s, path, strlen(path), node_child(parent, slash + 1, strlen(slash + 1)), parent, true);
+		leave(s, path, strlen(path), node_child(parent, &name), parent, true);
 	}
-	node_remove_child(parent, slash + 1, strlen(slash + 1), ++s->gen);
+	node_remove_child(parent, &name, ++s->gen);
 	return 0;
 }
 

@@ -58,6 +58,9 @@ void log_line(int priority, const char *format, ...) { (void)priority, (void)for
 
 void skel_keep_fd(const char *name, int fd)
 {
+	/* A holder that was dismissed hangs up. */
+	if (!strncmp(name, "holder.", 7))
+		skel_forget_fd(name);
 	for (unsigned i = 0; i < 64; i++)
 		if (kept[i].fd < 0) {
 			snprintf(kept[i].name, sizeof(kept[i].name), "%s", name);
@@ -72,6 +75,49 @@ void skel_forget_fd(const char *name)
 		if (kept[i].fd >= 0 && !strcmp(kept[i].name, name)) {
 			close(kept[i].fd);
 			kept[i].fd = -1;
+		}
+}
+
+/* The holder: what it would have after a kill. */
+
+static struct {
+	uint32_t index, generation;
+	int fd;
+} held[64];
+static unsigned helds;
+
+int holder_start(struct holder *h, const struct slots *slots)
+{
+	*h = (struct holder){ .slots = slots, .ask = fcntl(folder, F_DUPFD_CLOEXEC, 3), .pid = 1 };
+	return 0;
+}
+
+int holder_watch(struct holder *h, struct loop *loop) { (void)h, (void)loop; return 0; }
+void holder_stop(struct holder *h) { (void)h; }
+
+void holder_ask(int ask, void (*take)(void *, uint32_t, uint32_t, int), void *data)
+{
+	(void)ask;
+	for (unsigned i = 0; i < helds; i++)
+		take(data, held[i].index, held[i].generation, fcntl(held[i].fd, F_DUPFD_CLOEXEC, 3));
+}
+
+void holder_dismiss(int ask)
+{
+	(void)ask;
+	while (helds)
+		close(held[--helds].fd);
+}
+
+static void hold(const struct slots *slots)
+{
+	holder_dismiss(-1);
+	for (unsigned i = 0; i < MAX_CONNS && helds < 64; i++)
+		if (slots->fds[i]) {
+			held[helds].index = i;
+			held[helds].generation = slots_generation(slots, i);
+			held[helds].fd = fcntl(slots->fds[i] - 1, F_DUPFD_CLOEXEC, 3);
+			CHECK(held[helds++].fd >= 0);
 		}
 }
 
@@ -119,7 +165,8 @@ int loop_once(struct loop *l, bool wait)
 		struct pollfd p = { .fd = s ? s->fd : -1, .events = sources[i].events };
 		bool events = s && s->fd == -2 && (death_event || guests[0].event || guests[1].event || guests[2].event);
 
-		if (!s || (!events && poll(&p, 1, 0) <= 0))
+		/* Clients age when the input says so. */
+		if (!s || s == &server.ages || (!events && poll(&p, 1, 0) <= 0))
 			continue;
 		any = true;
 		s->ready(s, events ? POLLIN : p.revents);
@@ -215,6 +262,9 @@ static void serve(void)
 /* What a kill does: all that the process had is gone, and nothing is told to anyone. */
 static void die(void)
 {
+	hold(&server.slots);
+	close(server.holder.ask);
+	close(server.ages.fd);
 	for (unsigned i = 0; i < MAX_CONNS; i++) {
 		struct client *cl = server.store.conns[i] ? server.store.conns[i]->port : NULL;
 
@@ -226,7 +276,7 @@ static void die(void)
 	store_free(&server.store);
 	free(server.by_port);
 	munmap(server.journal.head, server.journal.size);
-	munmap(server.slots.base, 4096 + (size_t)MAX_CONNS * SLOT_SIZE);
+	slots_unmap(&server.slots);
 	close(server.slots.fd);
 	memset(sources, 0, sizeof(sources));
 }
@@ -389,6 +439,8 @@ static void step(struct input *in)
 		return;
 	case 7:
 		return serve();
+	case 8:
+		return server.ages.ready(&server.ages, 0);
 	default:
 		return to(whom, bytes, request(in, bytes));
 	}
@@ -408,6 +460,7 @@ static void introduce(unsigned domid)
 static void end(void)
 {
 	die();
+	holder_dismiss(-1);
 	for (unsigned i = 0; i < 64; i++)
 		if (kept[i].fd >= 0)
 			close(kept[i].fd);
