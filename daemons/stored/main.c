@@ -112,10 +112,13 @@ static int listen_if_not_yet(struct server *v)
 static bool status(void *data, const char *argument, FILE *out)
 {
 	const struct server *v = data;
-	unsigned sockets = 0, rings = 0, watches = 0, transactions = 0;
+	unsigned sockets = 0, rings = 0, watches = 0, transactions = 0, young = 0;
+	struct client *cl;
 
 	if (*argument)
 		return false;
+	list_each(cl, &v->young, struct client, young)
+		young++;
 	for (unsigned i = 0; i < MAX_CONNS; i++) {
 		const struct conn *c = v->store.conns[i];
 
@@ -124,14 +127,16 @@ static bool status(void *data, const char *argument, FILE *out)
 		watches += c ? c->watches : 0;
 		transactions += c ? c->transactions : 0;
 	}
-	fprintf(out, "clients %u\ndomains %u\nwatches %u\ntransactions %u\n", sockets, rings, watches, transactions);
+	fprintf(out, "clients %u\nclients of the last second %u\ndomains %u\nwatches %u\ntransactions %u\n", sockets, young, rings,
+		watches, transactions);
 	fprintf(out, "nodes %llu\nbytes of nodes %llu\nrecords %llu\njournal %zu\n", (unsigned long long)node_sums.nodes,
 		(unsigned long long)node_sums.bytes, (unsigned long long)v->journal.records, v->journal.size);
 	return true;
 }
 
 static const struct control_verb verbs[] = {
-	{ "status", "clients, domains, watches, open transactions, nodes; records since the start, bytes of the journal", status },
+	{ "status", "clients, those of the last second, domains, watches, open transactions, nodes; records since the start, bytes of the journal",
+	  status },
 	{ NULL, NULL, NULL },
 };
 

@@ -9,8 +9,8 @@ from guests import AnelGuest, left_of, wait_gone
 from machine import TOP
 
 
-def put_load(host):
-    for path in ("tests/store/client.py", "tests/store/page.py", "tests/system/dom0/store_load.py"):
+def put_load(host, program="store_load.py"):
+    for path in ("tests/store/client.py", "tests/store/page.py", "tests/system/dom0/" + program):
         with open(os.path.join(TOP, path), "rb") as f:
             host.put("/run/" + os.path.basename(path), f.read())
 
@@ -36,3 +36,15 @@ def test_store_killed(ours):
     wait_gone(ours)
     ours.until("ls /run/anel-domd/guests | wc -l", r"^0$", 60)
     assert left_of(ours, domid) == []
+
+
+@pytest.mark.full
+def test_store_ends_under_systemd(boot):
+    """Killed, restarted, its holder killed, all its processes killed at once: whoever is connected does not notice."""
+    host = boot(init="systemd", tools="anel", boot_timeout=300)
+    put_load(host, "store_ends.py")
+    try:
+        print(host.run("cd /run && python3 store_ends.py 2>&1", 300))
+    finally:
+        print(host.run("systemctl status anel-stored; journalctl -u anel-stored | tail -40; true"))
+    assert host.run("systemctl --failed --no-legend --plain") == ""
