@@ -2,7 +2,6 @@
 #include "request.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "request_tree.h"
@@ -132,7 +131,7 @@ static int req_reset_watches(struct request *r)
 static int req_transaction_start(struct request *r)
 {
 	struct conn *c = r->conn;
-	char text[16];
+	char text[16], *at = text + sizeof(text);
 	uint32_t id;
 
 	if (r->tx)
@@ -144,7 +143,10 @@ static int req_transaction_start(struct request *r)
 	} while (!id || tx_find(c, id));
 	tx_new(r->store, c, id);
 	c->transactions++;
-	return request_reply(r, text, snprintf(text, sizeof(text), "%u", id) + 1);
+	*--at = 0;
+	for (; id; id /= 10)
+		*--at = '0' + id % 10;
+	return request_reply(r, at, text + sizeof(text) - at);
 }
 
 static int req_transaction_end(struct request *r)
