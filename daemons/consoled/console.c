@@ -19,7 +19,6 @@
 #define LIE_COST  8192
 #define LINGER	  300000000u	/* nanoseconds */
 #define GREETING  50000000u
-#define AT_ONCE	  2048u		/* to the pty: what a kill can double */
 
 uint64_t console_now(void)
 {
@@ -69,17 +68,15 @@ static void set_interest(struct console *c)
 static void to_client(struct console *c)
 {
 	struct slot *slot = c->slot;
-	struct iovec piece[2];
 	ssize_t n = 0;
 
 	c->full = false;
 	while (c->opens && !c->greet_at && c->pty.fd >= 0 && slot->pty_pos < slot->end) {
 		if (slot->pty_pos < slot_oldest(slot))
-			slot->pty_pos = slot_oldest(slot);
-		n = writev(c->pty.fd, piece, slot_pieces(slot, slot->pty_pos, AT_ONCE, piece));
+			slot_set_pty(slot, slot_oldest(slot));
+		n = slot_to_pty(&c->host->slots, slot, c->pty.fd);
 		if (n <= 0)
 			break;
-		slot->pty_pos += n;
 	}
 	c->full = n < 0 && errno == EAGAIN;
 }
@@ -108,7 +105,7 @@ static void greet(struct console *c)
 				break;
 			}
 	pty_clear(c->pty.fd);
-	slot->pty_pos = begin;
+	slot_set_pty(slot, begin);
 	slot->attached = 1;
 	c->greet_at = 0;
 	to_client(c);
@@ -302,7 +299,9 @@ struct console *console_open(struct console_host *host, uint16_t domid, uint16_t
 	list_init(&c->of_domain);
 	list_init(&c->late);
 	c->slot = slots_find(&host->slots, domid, number, handle, &c->index);
-	if (!c->slot)
+	if (c->slot)
+		slot_resume_pty(&host->slots, c->slot);
+	else
 		c->slot = slots_new(&host->slots, domid, number, handle, &c->index);
 	if (!c->slot) {
 		log_error("domain %u: no room for its console %u", domid, number);

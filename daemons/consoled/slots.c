@@ -5,16 +5,20 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LAYOUT 0x31536e43u	/* changes with struct slot */
+#define LAYOUT 0x31536e43u	/* changes with struct slot, unless what is new may be 0 */
 #define SIZE   (SLOT_HEAD + SLOT_HISTORY)
 
 /* The first page holds this; slots follow. */
 struct head {
 	uint32_t layout, limit, generation;
 };
+
+#define NOWHERE UINT64_MAX
+#define AT_ONCE 2048u
 
 _Static_assert(sizeof(struct slot) <= SLOT_HEAD, "the header fits its page");
 
@@ -126,6 +130,42 @@ void slot_commit(struct slot *slot, uint32_t from_index, uint32_t len)
 	slot->batch_from = from_index;
 	slot->batch_size = len;
 	__atomic_store_n(&slot->end, slot->batch_end, __ATOMIC_RELEASE);
+}
+
+static off_t place_of(const struct slots *s, const struct slot *slot, uint64_t pos)
+{
+	return history(slot) - s->base + pos % SLOT_HISTORY;
+}
+
+void slot_set_pty(struct slot *slot, uint64_t pos)
+{
+	__atomic_store_n(&slot->pty_from, NOWHERE, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->pty_pos, pos, __ATOMIC_RELEASE);
+}
+
+ssize_t slot_to_pty(const struct slots *s, struct slot *slot, int fd)
+{
+	uint64_t pos = slot->pty_pos;
+	struct iovec piece[2];
+	ssize_t n;
+
+	if (!slot_pieces(slot, pos, AT_ONCE, piece))
+		return 0;
+	slot_set_pty(slot, pos);
+	__atomic_store_n(&slot->pty_at, place_of(s, slot, pos), __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->pty_from, pos, __ATOMIC_RELEASE);
+	n = sendfile(fd, s->fd, &slot->pty_at, piece[0].iov_len);
+	if (n > 0)
+		__atomic_store_n(&slot->pty_pos, pos + n, __ATOMIC_RELEASE);
+	return n;
+}
+
+void slot_resume_pty(const struct slots *s, struct slot *slot)
+{
+	int64_t more = slot->pty_at - place_of(s, slot, slot->pty_pos);
+
+	if (slot->pty_from == slot->pty_pos && more > 0 && more <= AT_ONCE)
+		slot_set_pty(slot, slot->pty_pos + more);
 }
 
 uint64_t slot_oldest(const struct slot *slot)

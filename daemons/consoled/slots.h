@@ -4,13 +4,15 @@
  * wrote, and how far the ring, the log and the pty have got in that stream. Positions count bytes from the slot's begin.
  *
  * A kill may come anywhere. So bytes are copied here first and counted after (slot_commit); what a restart finds half done,
- * it does again with the same bytes at the same place.
+ * it does again with the same bytes at the same place. What went to a pty cannot be done again: sendfile() notes how far it got,
+ * here in the file, before it returns, and a kill takes effect only at the return.
  */
 #ifndef CONSOLED_SLOTS_H
 #define CONSOLED_SLOTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #define SLOT_HISTORY 32768u
@@ -32,6 +34,8 @@ struct slot {
 	uint64_t log_file;		/* its inode */
 	uint32_t attached;		/* somebody had the pty open */
 	uint32_t source_index;		/* the hypervisor's own log: how far it was read */
+	uint64_t pty_from;		/* if this is pty_pos, more may have gone out: as much as pty_at is beyond its place */
+	int64_t pty_at;			/* in the file; the kernel's note */
 };
 
 struct slots {
@@ -54,6 +58,12 @@ void slots_free(struct slots *, uint32_t index);
 /* Copies len <= SLOT_HISTORY bytes to where the stream's next go, `offset` further on; slot_commit() makes them count. */
 void slot_put(struct slot *, const char *from, uint32_t len, uint32_t offset);
 void slot_commit(struct slot *, uint32_t from_index, uint32_t len);
+/* The pty is at pos now. */
+void slot_set_pty(struct slot *, uint64_t pos);
+/* To the pty what follows pty_pos, some of it: bytes, or -1 with errno. */
+ssize_t slot_to_pty(const struct slots *, struct slot *, int fd);
+/* After a restart: pty_pos is what has gone out. */
+void slot_resume_pty(const struct slots *, struct slot *);
 /* The oldest position that is still there. */
 uint64_t slot_oldest(const struct slot *);
 /* What there is from pos on, at most `limit` bytes, as pieces for writev(): how many pieces. pos >= slot_oldest(). */

@@ -318,6 +318,50 @@ static void test_liar(void **state)
 	close(pipes[1]);
 }
 
+/* The daemon ends behind the system call and before its note, at every place of the history's ring, its wrap too. */
+static void test_pty_stopped_anywhere(void **state)
+{
+	uint64_t sent = 0, got = 0, before;
+	char bytes[SLOT_HISTORY], c;
+	uint32_t index;
+	struct slot *slot = slots_new(&slots, 5, 0, handle, &index);
+	int pipes[2];
+
+	assert_int_equal(pipe2(pipes, O_NONBLOCK), 0);
+	slot_resume_pty(&slots, slot);
+	assert_int_equal(slot->pty_pos, 0);
+	while (got < 5 * SLOT_HISTORY / 2) {
+		unsigned n = 1 + sent * 31 % 3000;
+
+		for (unsigned i = 0; i < n; i++) {
+			c = of_stream(sent++);
+			slot_put(slot, &c, 1, i);
+		}
+		slot_commit(slot, 0, n);
+		while (slot->pty_pos < slot->end) {
+			before = slot->pty_pos;
+			assert_true(slot_to_pty(&slots, slot, pipes[1]) > 0);
+			if (sent % 3)
+				slot->pty_pos = before;
+			slot_resume_pty(&slots, slot);
+			slot_resume_pty(&slots, slot);
+		}
+		n = read(pipes[0], bytes, sizeof(bytes));
+		for (unsigned i = 0; i < n; i++)
+			assert_int_equal(bytes[i], of_stream(got++));
+		assert_int_equal(got, sent);
+	}
+	/* What is sent again on purpose is no note of the past. */
+	before = slot->pty_pos;
+	slot_set_pty(slot, before - 100);
+	assert_true(slot_to_pty(&slots, slot, pipes[1]) > 0);
+	slot_set_pty(slot, before - 100);
+	slot_resume_pty(&slots, slot);
+	assert_int_equal(slot->pty_pos, before - 100);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 static void test_slots(void **state)
 {
 	uint8_t other[SLOT_HANDLE] = "another";
@@ -380,6 +424,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stuck_rotation, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shared_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_liar, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_pty_stopped_anywhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_slots, set_up, tear_down),
 		cmocka_unit_test(test_budget),
 	};
