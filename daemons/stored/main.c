@@ -135,7 +135,8 @@ static bool status(void *data, const char *argument, FILE *out)
 }
 
 static const struct control_verb verbs[] = {
-	{ "status", "clients, those of the last second, domains, watches, open transactions, nodes; records since the start, bytes of the journal",
+	{ "status",
+	  "clients, those of the last second, domains, watches, transactions, nodes; records since the start; the journal's bytes",
 	  status },
 	{ NULL, NULL, NULL },
 };
