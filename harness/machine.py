@@ -17,8 +17,8 @@ IMAGES = os.path.join(TOP, "build/images")
 PEER = bool(os.environ.get("ANEL_PEER"))
 # Whose store and console daemons dom0 runs: debian, or anel for ours, with the guests' daemon.
 TOOLS = os.environ.get("ANEL_TOOLS") or "debian"
-# Under emulation on a busy machine everything may take several times longer.
-SLOW = float(os.environ.get("ANEL_SLOW", "1"))
+# Under emulation on a busy machine everything may take several times longer, and on Debian's Xen from the start.
+SLOW = float(os.environ.get("ANEL_SLOW", "3" if PEER else "1"))
 # Debian's Xen loses dom0 with SMAP on under QEMU 7.2; Anel must not.
 PEER_CPU = "max,smap=off,smep=off,rdtscp=off,pku=off"
 

@@ -18,7 +18,8 @@ OUT = os.path.join(TOP, "build")
 PYTHON = sys.executable
 PEER = bool(os.environ.get("ANEL_PEER"))
 FULL = bool(os.environ.get("ANEL_FULL"))
-OURS = re.compile(r"test_(anel\w*|life)\.py$")
+# What is done by whichever tools the shared machine has; the others ask for ours.
+OURS = ("test_anel.py", "test_anel_life.py", "test_anel_migrate.py", "test_life.py")
 BOCHS_SUITES = ("traps", "vcpus", "pagetables", "grants", "memory")
 
 
@@ -158,8 +159,7 @@ def system(sums, args, *beside, more=None):
 
 def ours_on_peer(sums):
     """Our tool on our daemons on Debian's Xen; what has our daemons in any case has been in the stage before."""
-    names = sorted(n for n in os.listdir(os.path.join(TOP, "tests/system")) if OURS.match(n))
-    system(sums, ["tests/system/" + n for n in names], more={"ANEL_TOOLS": "anel"})
+    system(sums, ["tests/system/" + n for n in OURS], more={"ANEL_TOOLS": "anel"})
 
 
 def main(args):

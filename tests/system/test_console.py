@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 import machine
+from guests import MOVE
 
 
 def test_demonstration(boot):
@@ -26,7 +27,7 @@ def test_demonstration(boot):
     m.run("anel restore demo.save", 120)
     m.run("ping -c 600 -i 0.2 10.0.0.2 >/run/pings 2>&1 & echo $! >/run/ping.pid")
     m.until("cat /run/pings", "bytes from 10.0.0.2", 60)
-    m.run("anel migrate --live demo localhost", 240)
+    m.run("anel %s demo localhost" % MOVE, 240)
     answers = m.run("grep -c 'bytes from' /run/pings")
     m.until("test $(grep -c 'bytes from' /run/pings) -gt %d && echo more" % int(answers), "more", 60)
     m.run("kill -INT $(cat /run/ping.pid)")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from guests import AnelGuest, all_back, free_mib, left_of, put_tool, wait_gone
+from guests import MOVE, AnelGuest, all_back, free_mib, left_of, put_tool, wait_gone
 
 FOLDER = "/var/tmp/disks"
 OURS, THEIRS = "10.0.0.61", "10.0.0.62"
@@ -156,7 +156,7 @@ def test_saved_devices(disks):
     other = AnelGuest(disks, "other", memory=128, disk="%s/a.img,,xvda,r" % FOLDER)
     refused(disks, "create " + other.config, "one guest alone")
     g.run("echo kept >/dev/xvda; sync")
-    for command in "anel save moved /var/tmp/m; anel restore -q /var/tmp/m", "anel migrate --live moved localhost":
+    for command in "anel save moved /var/tmp/m; anel restore -q /var/tmp/m", "anel %s moved localhost" % MOVE:
         disks.run(command, 180)
         domid = g.domid()
         until_loops(disks, "a.img", "1.iso")
