@@ -24,6 +24,7 @@ struct client {
 	bool watched;			/* the loop has its socket: not before its first turn, for mostly its request is there */
 	bool copied;			/* somebody else has its socket */
 	bool aged;			/* was young at the last look */
+	bool more;			/* whole requests of it wait for its next turn */
 	bool ended;			/* its socket has: nothing tells again that something is to be read */
 };
 

@@ -14,6 +14,8 @@
 #define ALONE_AFTER 64
 /* With so much unread, requests wait; with more, events become one a watch. */
 #define BACKLOG_REQUESTS (64u << 10)
+/* Of who has sent more than its turn, so many bytes of replies go at once: sending and waking it are most of a request's cost. */
+#define REPLIES_AT_ONCE 4096u
 #define BACKLOG_EVENTS_RING (64u << 10)
 #define BACKLOG_EVENTS_SOCKET (1u << 20)
 
@@ -135,6 +137,7 @@ bool server_serve(struct server *v, struct client *cl)
 
 	v->solo = cl == v->last ? v->solo + 1 : 0;
 	v->last = cl;
+	cl->more = false;
 	turn = v->solo > ALONE_AFTER ? TURN_ALONE : TURN_SHARED;
 	while (turn-- > 0 && backlog(cl) < BACKLOG_REQUESTS) {
 		ready = next_message(cl, &msg);
@@ -157,8 +160,9 @@ bool server_serve(struct server *v, struct client *cl)
 		server_break(v, cl, XENSTORE_ERROR_PROTO);
 		return false;
 	}
+	cl->more = next_message(cl, &msg) > 0;
 	/* A client that has too much to read gets its next turn when it has read. */
-	return backlog(cl) < BACKLOG_REQUESTS && (cl->readable || next_message(cl, &msg));
+	return backlog(cl) < BACKLOG_REQUESTS && (cl->readable || cl->more);
 }
 
 static void flush_socket(struct server *v, struct client *cl)
@@ -230,6 +234,9 @@ void server_flush(struct server *v)
 		if (c->port) {
 			struct client *cl = c->port;
 
+			/* Its next turn comes soon, and has a reply too. */
+			if (cl->more && !c->ring && backlog(cl) < REPLIES_AT_ONCE)
+				continue;
 			flush(v, cl);
 			if (cl->notify && cl->ring.page)
 				shared_notify(&cl->ring);
