@@ -5,6 +5,8 @@
  * both names and a call trace, once. A lock that an interrupt takes counts as taken under what was interrupted, which is
  * right: it can happen at any lock that is held with interrupts on. Locks of one class within each other are their owner's to
  * order (by domain id, say).
+ *
+ * And how long each class was held at the most, which is how long a CPU may have to wait for another: XEN_SYSCTL_perfc_op tells.
  */
 #include "lib/atomic.h"
 #include "lib/panic.h"
@@ -16,13 +18,14 @@
 #define CLASSES_MAX 256u
 #define HELD_MAX 16u
 
-struct held { unsigned n; spinlock_t *lock[HELD_MAX]; };
+struct held { unsigned n; spinlock_t *lock[HELD_MAX]; uint64_t since[HELD_MAX]; };
 static DEFINE_PER_CPU(struct held, held);
 
 static const char *class_name[CLASSES_MAX];
 static unsigned nr_classes = 1;		/* 0 is no class */
 static uint32_t before[CLASSES_MAX][CLASSES_MAX / 32];	/* bit b of before[a]: a was held when b was taken */
 static uint32_t reported[CLASSES_MAX][CLASSES_MAX / 32];
+static uint64_t longest[CLASSES_MAX];	/* TSC ticks, from before it was waited for; of two CPUs at once one may be lost */
 static volatile uint32_t classes_busy;	/* a lock that does not check itself */
 
 static unsigned class_of(spinlock_t *l)
@@ -99,8 +102,10 @@ static void push(spinlock_t *l, bool waits)
 		if (outer && outer != c)
 			note_order(outer, c);
 	}
-	if (h->n < HELD_MAX)
+	if (h->n < HELD_MAX) {
 		h->lock[h->n] = l;
+		h->since[h->n] = __builtin_ia32_rdtsc();
+	}
 	h->n++;
 	irq_restore(f);
 }
@@ -117,6 +122,14 @@ void lock_check_acquired(spinlock_t *l)
 		push(l, false);
 }
 
+static void note_time(const spinlock_t *l, uint64_t since)
+{
+	uint64_t t = __builtin_ia32_rdtsc() - since;
+
+	if (t > longest[l->class])
+		longest[l->class] = t;
+}
+
 void lock_check_release(spinlock_t *l)
 {
 	unsigned long f;
@@ -130,8 +143,11 @@ void lock_check_release(spinlock_t *l)
 	for (i = MIN(h->n, HELD_MAX); i && h->lock[i - 1] != l; i--)
 		;
 	if (i) {
-		for (; i < MIN(h->n, HELD_MAX); i++)
+		note_time(l, h->since[i - 1]);
+		for (; i < MIN(h->n, HELD_MAX); i++) {
 			h->lock[i - 1] = h->lock[i];
+			h->since[i - 1] = h->since[i];
+		}
 		h->n--;
 	} else if (h->n > HELD_MAX) {
 		h->n--;
@@ -147,4 +163,17 @@ void lock_check_none_held(void)
 
 	if (h->n)
 		panic("Lock '%s' was not released", h->lock[0]->name);
+}
+
+const char *lock_check_longest(unsigned i, uint64_t *ticks)
+{
+	if (i + 1 >= nr_classes)
+		return NULL;
+	*ticks = longest[i + 1];
+	return class_name[i + 1];
+}
+
+void lock_check_forget(void)
+{
+	memset(longest, 0, sizeof(longest));
 }

@@ -117,7 +117,7 @@ static const struct sysctl_row rows[] = {
 	NOT(tbuf_op, ENOSYS),		/* no trace buffers */
 	OP(physinfo, sysctl_physinfo, true),
 	OP(sched_id, sched_id, true),
-	NOT(perfc_op, ENOSYS),		/* as a Xen built without the counters */
+	OP(perfc_op, sysctl_perfc, true),
 	OP(getdomaininfolist, domaininfolist, true),
 	OP(debug_keys, debug_keys, false),
 	OP(getcpuinfo, sysctl_cpuinfo, true),

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* sysctl: CPU policies, and power management: the hypervisor idles by HLT and changes no frequency. */
+/* sysctl: CPU policies, what CPUs have counted, and power management: the hypervisor idles by HLT and changes no frequency. */
 #include "hypercall/sysctl_cpu.h"
 #include "hypercall/sysctl.h"
+#include "lib/printf.h"
+#include "lib/spinlock.h"
 #include "pv/cpu_policy.h"
 #include "sched/sched.h"
+#include "x86/apic.h"
 #include "x86/cpu.h"
+#include "x86/irq.h"
 #include "x86/time.h"
 
 long sysctl_levelling(struct sysctl_call *c)
@@ -145,4 +149,78 @@ long sysctl_pm_op(struct sysctl_call *c)
 	default:
 		return -ENOSYS;
 	}
+}
+
+/* Where the next counter goes: to the caller's arrays, if there are any. */
+struct perfc_place { struct xen_sysctl_perfc_op *op; unsigned counters, values; };
+
+static long put_name(struct perfc_place *at, const char *name, unsigned nr_vals)
+{
+	xen_sysctl_perfc_desc_t desc = { .nr_vals = nr_vals };
+
+	snprintf(desc.name, sizeof(desc.name), "%s", name);
+	if (!guest_handle_is_null(at->op->desc) && copy_to_guest_offset(at->op->desc, at->counters, &desc, 1))
+		return -EFAULT;
+	at->counters++;
+	return 0;
+}
+
+static long put_value(struct perfc_place *at, uint64_t value)
+{
+	xen_sysctl_perfc_val_t v = MIN(value, UINT32_MAX);
+
+	if (!guest_handle_is_null(at->op->val) && copy_to_guest_offset(at->op->val, at->values, &v, 1))
+		return -EFAULT;
+	at->values++;
+	return 0;
+}
+
+/* The interrupts that CPUs get from their timers and from each other. */
+static long put_interrupts(struct perfc_place *at)
+{
+	static const struct { const char *name; unsigned vector; } counters[] = {
+		{ "timer interrupts", VECTOR_TIMER },
+		{ "TLB flushes that another CPU asked for", VECTOR_TLB },
+		{ "wake-ups by another CPU", VECTOR_EVENT_CHECK },
+		{ "calls by another CPU", VECTOR_CALL },
+	};
+	unsigned cpu;
+	long rc = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(counters) && !rc; i++) {
+		rc = put_name(at, counters[i].name, nr_cpus_online);
+		for_each_cpu(cpu, &cpu_online_map)
+			rc = rc ?: put_value(at, irq_taken(cpu, counters[i].vector));
+	}
+	return rc;
+}
+
+/* Debug builds: the longest time for which a lock of each class was held. */
+static long put_locks(struct perfc_place *at)
+{
+	const char *name;
+	uint64_t ticks;
+	long rc = 0;
+
+	for (unsigned i = 0; !rc && (name = lock_check_longest(i, &ticks)); i++)
+		rc = put_name(at, name, 1) ?: put_value(at, ticks * 1000000 / tsc_khz);
+	return rc;
+}
+
+long sysctl_perfc(struct sysctl_call *c)
+{
+	struct perfc_place at = { .op = &c->op.u.perfc_op };
+	long rc;
+
+	if (at.op->cmd == XEN_SYSCTL_PERFCOP_reset) {
+		irq_taken_forget();
+		lock_check_forget();
+		return 0;
+	}
+	if (at.op->cmd != XEN_SYSCTL_PERFCOP_query)
+		return -EINVAL;
+	rc = put_interrupts(&at) ?: put_locks(&at);
+	at.op->nr_counters = at.counters;
+	at.op->nr_vals = at.values;
+	return rc;
 }

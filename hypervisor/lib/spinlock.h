@@ -29,6 +29,10 @@ void lock_check_acquired(spinlock_t *l);
 void lock_check_release(spinlock_t *l);
 void lock_check_none_held(void);	/* at points that no lock may be carried across */
 
+/* Of the i-th class that has been used its name, and how long one was held at the most since lock_check_forget; NULL: no more. */
+const char *lock_check_longest(unsigned i, uint64_t *ticks);
+void lock_check_forget(void);
+
 static inline void spin_lock(spinlock_t *l)
 {
 	lock_check_acquire(l);
@@ -67,20 +71,4 @@ static inline unsigned long irq_save(void)
 static inline void irq_restore(unsigned long f) { __asm__ volatile("pushq %0; popfq" :: "r"(f) : "memory", "cc"); }
 static inline unsigned long spin_lock_irqsave(spinlock_t *l) { unsigned long f = irq_save(); spin_lock(l); return f; }
 static inline void spin_unlock_irqrestore(spinlock_t *l, unsigned long f) { spin_unlock(l); irq_restore(f); }
-
-/* Reader/writer lock; writers wait for readers and keep new ones out. Not for interrupt context. */
-typedef struct { volatile int32_t v; } rwlock_t;	/* -1: writer; n: readers */
-static inline void rwlock_init(rwlock_t *l) { l->v = 0; }
-static inline void read_lock(rwlock_t *l)
-{
-	for (;;) {
-		int32_t o = l->v;
-		if (o >= 0 && cmpxchg(&l->v, o, o + 1) == o)
-			return;
-		__builtin_ia32_pause();
-	}
-}
-static inline void read_unlock(rwlock_t *l) { __atomic_fetch_sub(&l->v, 1, __ATOMIC_RELEASE); }
-static inline void write_lock(rwlock_t *l) { while (cmpxchg(&l->v, 0, -1) != 0) __builtin_ia32_pause(); }
-static inline void write_unlock(rwlock_t *l) { __atomic_store_n(&l->v, 0, __ATOMIC_RELEASE); }
 #endif

@@ -59,6 +59,10 @@ static struct frame *take_whole(unsigned node, unsigned top, unsigned order, boo
 {
 	struct frame *f = take_from(node, top, order, want_clean, dirty, stamp);
 
+	if (!f) {
+		buddy_settle(node);	/* or another CPU has, just now */
+		f = take_from(node, top, order, want_clean, dirty, stamp);
+	}
 	if (!f && make_whole(node, top, order))
 		f = take_from(node, top, order, want_clean, dirty, stamp);
 	while (!f && !order && buddy_scrub_running(node))	/* the last frames are off for a moment */

@@ -3,6 +3,10 @@
  * Free blocks of 2^order frames, by node, zone, cleanness and order. The head's record holds links:
  * count: bits 0..31 next (frame number + 1), 36..40 order, FRAME_FREE, FRAME_DIRTY; type: 0..31 previous, 32..63 TLB stamp.
  * Blocks merge with their buddy of the same kind. Lock: one per node.
+ *
+ * What is freed dirty, if it is small, is put aside first (count: FRAME_UNUSED, FRAME_DIRTY) and comes to the blocks with many
+ * others, under one stamp, or when nothing else is left. So a guest that gives frames back and takes them has all CPUs' TLBs
+ * flushed once for many of them; of each one alone it would be a storm of interrupts, for those who compute too.
  */
 #include "mem/buddy.h"
 #include "lib/errno.h"
@@ -20,6 +24,8 @@ struct node {
 	unsigned scrubbing;		/* blocks off the lists for scrubbing */
 	uint32_t nonempty[NR_ZONES][2];	/* bit per order */
 	uint32_t head[NR_ZONES][2][MAX_ORDER + 1];	/* frame number + 1; 0: none */
+	unsigned nr_aside;
+	struct { uint32_t mfn; uint8_t order; } aside[ASIDE_MAX];	/* in 'free', not in 'dirty' */
 };
 static struct node first_node, *nodes[MAX_NUMNODES] = { &first_node };
 
@@ -31,7 +37,7 @@ void buddy_init(void *(*early_zalloc)(size_t size))
 	}
 }
 
-static uint32_t stamp_now(void) { return tlb_clock() | 1; }
+static uint32_t stamp_now(void) { return tlb_clock() ?: tlb_clock(); }	/* 0 is never */
 static unsigned order_of(const struct frame *f) { return (f->count & ORDER_MASK) >> ORDER_SHIFT; }
 static unsigned kind_of(const struct frame *f) { return f->count & FRAME_DIRTY ? 1 : 0; }
 
@@ -100,6 +106,28 @@ static void add_block(struct node *n, uint64_t mfn, unsigned order, bool dirty, 
 		mfn &= ~(1ull << order);
 	}
 	list_push(n, mfn, order, dirty, stamp);
+}
+
+/* What was put aside goes to the blocks. Lock held. */
+static void settle(struct node *n)
+{
+	uint32_t stamp = stamp_now();
+
+	while (n->nr_aside) {
+		uint64_t mfn = n->aside[--n->nr_aside].mfn;
+		unsigned order = n->aside[n->nr_aside].order;
+
+		WRITE_ONCE(frame_of(MFN(mfn))->count, FRAME_UNUSED);
+		n->dirty += 1ull << order;
+		add_block(n, mfn, order, true, stamp);
+	}
+}
+
+void buddy_settle(unsigned node)
+{
+	spin_lock(&nodes[node]->lock);
+	settle(nodes[node]);
+	spin_unlock(&nodes[node]->lock);
 }
 
 /* Takes a block of at least 'order' off a list and puts back what is too much. Lock held. */
@@ -206,6 +234,7 @@ int frame_offline(mfn_t m)
 	bool dirty;
 
 	spin_lock(&n->lock);
+	settle(n);
 	head = take_block_of(n, m.n, &order, &dirty, &stamp);
 	if (head != ~0ull) {
 		while (order--) {
@@ -241,19 +270,25 @@ void frames_free(struct frame *f, unsigned order, bool dirty)
 {
 	uint64_t mfn = frame_mfn(f).n;
 	struct node *n = nodes[mfn_to_node(MFN(mfn))];
-	uint32_t stamp = stamp_now();
 
 	ASSERT(order <= MAX_ORDER && !(mfn & ((1ull << order) - 1)));
 	for (uint64_t i = 0; i < 1ull << order; i++) {
-		BUG_ON(f[i].count & (FRAME_FREE | FRAME_IO));	/* freed twice, or no RAM */
+		BUG_ON(f[i].count & (FRAME_FREE | FRAME_DIRTY | FRAME_IO));	/* freed twice, or no RAM */
 		WRITE_ONCE(f[i].count, FRAME_UNUSED);
 		f[i].type = 0;
 	}
 	spin_lock(&n->lock);
 	n->free += 1ull << order;
-	if (dirty)
-		n->dirty += 1ull << order;
-	add_block(n, mfn, order, dirty, stamp);
+	if (dirty && order < ASIDE_ORDER) {
+		WRITE_ONCE(f->count, FRAME_UNUSED | FRAME_DIRTY);
+		n->aside[n->nr_aside].mfn = (uint32_t)mfn;
+		n->aside[n->nr_aside++].order = (uint8_t)order;
+		if (n->nr_aside == ASIDE_MAX)
+			settle(n);
+	} else {
+		n->dirty += dirty ? 1ull << order : 0;
+		add_block(n, mfn, order, dirty, stamp_now());
+	}
 	spin_unlock(&n->lock);
 }
 

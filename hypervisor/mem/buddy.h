@@ -14,6 +14,9 @@
 #define FRAME_DIRTY (1ull << 58)	/* its contents are somebody's */
 #define FRAME_UNUSED ((uint64_t)DOMID_NONE << FRAME_OWNER_SHIFT)	/* record of a frame that is nobody's */
 
+#define ASIDE_MAX 64u	/* blocks freed dirty, of less than ASIDE_ORDER, that are not handed out yet */
+#define ASIDE_ORDER 4u
+
 static inline unsigned zone_of(uint64_t mfn)
 {
 	return mfn >> ZONE_SHIFT ? 64 - ZONE_SHIFT - (unsigned)__builtin_clzll(mfn) : 0;
@@ -25,6 +28,7 @@ void buddy_add_range(uint64_t start, uint64_t end);
 struct frame *buddy_take(unsigned node, unsigned zone, unsigned order, bool want_clean, bool *dirty, uint32_t *stamp);
 /* One dirty block of at most max_order, of zone top or below, off the lists, and back, clean and in no TLB. NULL: none there. */
 struct frame *buddy_take_dirty(unsigned node, unsigned top, unsigned max_order, unsigned *order, uint32_t *stamp);
+void buddy_settle(unsigned node);	/* what was put aside can be taken */
 /* Have zone top and those below clean blocks beside dirty ones, which might merge if all were clean? */
 bool buddy_mixed(unsigned node, unsigned top);
 void buddy_put_clean(struct frame *f, unsigned order);

@@ -180,7 +180,7 @@ static void make_ready(uint64_t from, uint64_t end)
 {
 	uint64_t each, *e;
 
-	flush_since(tlb_clock() | 1);
+	flush_since(tlb_clock() ?: tlb_clock());
 	for (uint64_t m = from; m < end; m = (m | (each - 1)) + 1) {
 		e = own_leaf(m, &each);
 		if (e)

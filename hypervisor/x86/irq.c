@@ -19,6 +19,7 @@
 #include "x86/time.h"
 #include "lib/errno.h"
 #include "lib/panic.h"
+#include "lib/string.h"
 
 #define NR_ISA		16u
 #define STACK_RESERVE	2048u
@@ -558,6 +559,21 @@ static void check_stack(const struct cpu_user_regs *regs)
 		      (long)(room - (STACK_GUARD_PAGE + 1) * PAGE_SIZE));
 }
 
+static DEFINE_PER_CPU(uint32_t, taken)[VECTOR_SPURIOUS - VECTOR_TIMER];
+
+uint32_t irq_taken(unsigned cpu, unsigned vector)
+{
+	return READ_ONCE(per_cpu(taken, cpu)[vector - VECTOR_TIMER]);
+}
+
+void irq_taken_forget(void)
+{
+	unsigned cpu;
+
+	for_each_cpu(cpu, &cpu_online_map)
+		memset(per_cpu(taken, cpu), 0, sizeof(per_cpu(taken, cpu)));
+}
+
 /* All vectors from 32 on but 0x80; called by entry.S with interrupts off. */
 void do_irq(struct cpu_user_regs *regs);
 void do_irq(struct cpu_user_regs *regs)
@@ -577,6 +593,7 @@ void do_irq(struct cpu_user_regs *regs)
 		return;			/* no EOI (SDM 11.9) */
 	}
 	apic_eoi();
+	this_cpu(taken)[vector - VECTOR_TIMER]++;
 	if (vector == VECTOR_TIMER)
 		apic_timer_interrupt();
 	else if (vector == VECTOR_TLB)

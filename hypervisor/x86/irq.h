@@ -31,6 +31,8 @@ int irq_set_affinity(unsigned irq, const cpumask_t *mask);
  */
 int irq_leave_cpu(unsigned cpu);
 void irq_left_cpu(unsigned cpu);
+uint32_t irq_taken(unsigned cpu, unsigned vector);	/* how often; VECTOR_TIMER and those of CPUs to each other (x86/apic.h) */
+void irq_taken_forget(void);
 void irq_init(void);
 void irq_dump(void);			/* debug key i */
 #endif

@@ -272,6 +272,8 @@ __asm__(".pushsection .rodata\n.balign 4\n.globl __build_id, __build_id_end\n"
 	"__build_id: .long 4, 20, 3\n.asciz \"GNU\"\n.fill 20, 1, 0x5a\n__build_id_end:\n.popsection");
 void machine_lacks(const char *name);
 void machine_lacks(const char *name) { panic("this machine has no %s", name); }
+uint32_t irq_taken(unsigned cpu, unsigned vector) { return 0; }
+void irq_taken_forget(void) { }
 int irq_leave_cpu(unsigned cpu) { return -EBUSY; }
 void irq_left_cpu(unsigned cpu) { }
 int smp_start_cpu(unsigned cpu) { return -EIO; }
