@@ -77,11 +77,15 @@ static void run(const struct qemu_options *o, const struct qemu_image *i, int li
 	if (read(gate, &go, 1) != 1)
 		_exit(1);
 	/* First out of the way of their numbers. */
-	int image = fcntl(i->fd, F_DUPFD, 20), sock = fcntl(listening, F_DUPFD, 20), out = fcntl(words, F_DUPFD, 20);
-	int null = open("/dev/null", O_RDWR);
+	int image = fcntl(i->fd, F_DUPFD, 20), sock = fcntl(listening, F_DUPFD, 20), out = fcntl(words, F_DUPFD, 20), null;
 
-	if (!become(o->first_uid ? o->first_uid + i->number : 0) || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 ||
-	    dup2(image, GIVEN_FD) < 0 || dup2(sock, LISTEN_FD) < 0)
+	if (!become(o->first_uid ? o->first_uid + i->number : 0) || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+		_exit(1);
+	/* QEMU tries on it whether there are locks; if its user may not open it, it takes none on images and is silent. */
+	null = open("/dev/null", O_RDWR);
+	if (null < 0)
+		dprintf(2, "/dev/null: %s; without it QEMU does not lock images", strerror(errno));
+	if (null < 0 || dup2(null, 0) < 0 || dup2(image, GIVEN_FD) < 0 || dup2(sock, LISTEN_FD) < 0)
 		_exit(1);
 	syscall(SYS_close_range, 3, GIVEN_FD - 1, 0);
 	syscall(SYS_close_range, LISTEN_FD + 1, ~0u, 0);

@@ -70,7 +70,8 @@ class Device:
 
 
 class World:
-    def __init__(self, folder):
+    def __init__(self, folder, before=()):
+        """before: a command that starts the daemon."""
         self.folder, self.clients, self.devices = folder, [], {}
         self.kernel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.kernel.bind(folder + "/kernel")
@@ -78,7 +79,7 @@ class World:
         os.mkdir(folder + "/n")
         # Its processes are of other users where that is possible.
         self.uid = 1835008000 if os.geteuid() == 0 else 0
-        self.keeper = Keeper([DEVD, "--state", folder + "/s", "--socket", folder + "/socket", "--given", GIVEN,
+        self.keeper = Keeper([*before, DEVD, "--state", folder + "/s", "--socket", folder + "/socket", "--given", GIVEN,
                               "--uid", str(self.uid)], folder + "/n", {"FAKENBD": folder}, log=folder + "/log")
         assert self.keeper.ready.wait(20), self.words()
 

@@ -4,12 +4,16 @@ import os
 import random
 import signal
 import socket
+import stat
+import subprocess
 import time
 
 import pytest
 
-from conftest import Refused, until
+from conftest import Refused, World, until
 from formats import dynamic_vhd, qcow2, vhd
+
+UNSHARE = ["/usr/bin/unshare", "-m"]
 
 
 def test_formats(world):
@@ -62,6 +66,19 @@ def test_refusals(world):
         world.ask(c, "open qcow2 w", good)
     assert len(world.processes()) == 1
     d.write(0, b"x" * 512)
+
+
+@pytest.mark.skipif(subprocess.run(UNSHARE + ["true"], stderr=subprocess.DEVNULL).returncode, reason="no right to mount: a /dev/null of its own")
+def test_no_locks(built, tmp_path):
+    """QEMU finds out on /dev/null whether there are locks. Where it may not open that, an image is refused, not served without them."""
+    null = str(tmp_path / "null")
+    os.mknod(null, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    w = World(str(tmp_path), UNSHARE + ["sh", "-c", 'mount --bind "$0" /dev/null && exec "$@"', null])
+    try:
+        with pytest.raises(Refused, match="/dev/null"):
+            w.ask(w.client(), "open qcow2 w", qcow2(w.folder + "/good"))
+    finally:
+        w.close()
 
 
 def test_clients_device(world):

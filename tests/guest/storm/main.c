@@ -183,8 +183,12 @@ static u64 interrupted(unsigned cpu)
 	struct xen_sysctl s = { .cmd = XEN_SYSCTL_perfc_op, .u.perfc_op.cmd = XEN_SYSCTL_PERFCOP_query };
 	u64 sum = 0;
 
-	if (sysctl_op(XEN_SYSCTL_perfc_op, &s) || s.u.perfc_op.nr_counters > COUNTERS || s.u.perfc_op.nr_vals > ARRAY_SIZE(val))
+	if (sysctl_op(XEN_SYSCTL_perfc_op, &s))
 		return ~0ul;
+	if (s.u.perfc_op.nr_counters > COUNTERS || s.u.perfc_op.nr_vals > ARRAY_SIZE(val)) {
+		fail_at(__FILE__, __LINE__, "no room for %u counters", s.u.perfc_op.nr_counters);
+		return ~0ul;
+	}
 	set_xen_guest_handle(s.u.perfc_op.desc, desc);
 	set_xen_guest_handle(s.u.perfc_op.val, val);
 	if (sysctl_op(XEN_SYSCTL_perfc_op, &s))
@@ -240,7 +244,7 @@ static bool connect(void)
 /* Without a sleep: no CPU idles and makes freed frames clean meanwhile. */
 static void storm(once_fn *once, u64 times, u64 counted)
 {
-	u64 before, units, done, end = time_ns() + 100 * SEC;
+	u64 before, units, done, end = time_ns() + 400 * SEC;
 
 	EXPECT(interrupted(VICTIMS_CPU) > counted);	/* when it was woken there */
 	victim.comm->fn = compute;
@@ -253,11 +257,12 @@ static void storm(once_fn *once, u64 times, u64 counted)
 	while (attacker.comm->fn && time_ns() < end)
 		__builtin_ia32_pause();
 	done = attacker.comm->res[0];
+	/* A busy machine may not have let the victim's CPU run meanwhile: what waits there is counted when it does. */
+	EXPECT(WAIT_FOR(victim.comm->res[1] > (long)units, 100 * SEC));
 	before = interrupted(VICTIMS_CPU) - before;
 	say("done %lu times, of them %lu with success: the victim's CPU was interrupted %lu times", done, attacker.comm->res[2],
 	    before);
 	EXPECT(done == times && attacker.comm->res[2] > (long)times / 2);
-	EXPECT(victim.comm->res[1] > (long)units);
 	EXPECT(before <= times / 16);
 	victim.comm->arg[0] = 1;
 	EXPECT(WAIT_FOR(!victim.comm->fn, 10 * SEC));
