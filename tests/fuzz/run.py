@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""run.py [NAME...] [--seconds N] [--jobs N]: builds the fuzzers and runs each for N seconds of CPU time (10), several at a time (2).
+"""run.py [NAME...] [--seconds N | --until N] [--jobs N]: builds the fuzzers and runs each for N seconds of CPU time (10), several at a
+time (2). --until N: each until it had N seconds in all, earlier runs on this machine counted, so that an hour may come in pieces.
 
 Each starts from its seeds (seeds.py), from what was once found (found/NAME-*.hex, which stay for good) and from what earlier
 runs of this machine learned (build/fuzz/NAME). The last line is "N passed, N failed". Of a failure the input is shown as hex,
@@ -25,6 +26,7 @@ OUT = os.path.join(BUILD, "fuzz")
 MAX_LEN = {"boot": 8192, "acpi": 8192, "unpack": 8192}
 # Of one input, by the clock: they may run beside other work, at the lowest priority.
 HANGS = 600
+PIECE = 300     # seconds, after which what was spent is noted
 
 
 def names():
@@ -54,6 +56,23 @@ def run(command, log, env):
     return p.returncode, used.ru_utime + used.ru_stime
 
 
+def spent(name):
+    """CPU seconds that it ran on this machine, all runs together."""
+    try:
+        with open(os.path.join(OUT, name, "spent")) as f:
+            return float(f.read())
+    except (OSError, ValueError):
+        return 0.0
+
+
+def spend(name, used):
+    path = os.path.join(OUT, name, "spent")
+    total = spent(name) + used
+    with open(path + ".new", "w") as f:
+        f.write("%.0f\n" % total)
+    os.rename(path + ".new", path)
+
+
 def fuzz(name, seconds):
     """(name, None or what happened, how far it came)"""
     program = os.path.join(BUILD, "tests/fuzz/fuzz_" + name)
@@ -67,10 +86,11 @@ def fuzz(name, seconds):
     env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="print_stacktrace=1")
     open(log, "w").close()
     rc, left = 0, float(seconds)
-    while not rc and left > seconds / 20:
-        rc, used = run([program, "-max_total_time=%d" % (left + 1), "-timeout=%d" % HANGS, "-rss_limit_mb=2048", "-print_final_stats=1",
+    while not rc and left > min(seconds / 20, PIECE / 20):
+        rc, used = run([program, "-max_total_time=%d" % (min(left, PIECE) + 1), "-timeout=%d" % HANGS, "-rss_limit_mb=2048", "-print_final_stats=1",
                         "-max_len=%d" % MAX_LEN.get(name, 4096), "-artifact_prefix=%s/bad-" % folder, learned, given], log, env)
         left -= used
+        spend(name, used)
     with open(log, errors="replace") as f:
         lines = f.read().splitlines()
     runs = sum(int(l.split()[-1]) for l in lines if "number_of_executed_units" in l)
@@ -88,6 +108,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("name", nargs="*")
     p.add_argument("--seconds", type=int, default=10)
+    p.add_argument("--until", type=int)
     p.add_argument("--jobs", type=int, default=2)
     args = p.parse_args()
     todo = args.name or names()
@@ -100,9 +121,13 @@ def main():
         print("0 passed, %d failed" % len(todo))
         return 1
     failed = 0
+
+    def seconds(name):
+        return args.seconds if args.until is None else args.until - spent(name)
+
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for name, bad, said in pool.map(lambda n: fuzz(n, args.seconds), todo):
-            print("%s %s: %s" % ("FAILURE" if bad else "success", name, said), flush=True)
+        for name, bad, said in pool.map(lambda n: fuzz(n, seconds(n)), todo):
+            print("%s %s: %s, %.0f s in all" % ("FAILURE" if bad else "success", name, said, spent(name)), flush=True)
             if bad:
                 print(bad, flush=True)
                 failed += 1
