@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,7 @@
 
 #include "server.h"
 #include "skel/control.h"
-#include "skel/log.h"
+#include "skel/options.h"
 #include "skel/skel.h"
 
 static struct skel_privileges privileges = {
@@ -32,69 +31,20 @@ static struct {
 	unsigned log_size, log_keep, rate;
 } options = { "/run/anel-consoled", "guest", "/var/log/xen/console", NULL, 1024, 4, 256 };
 
-static int usage(FILE *out)
-{
-	fputs("anel-consoled [options]\n"
-	      "  --log WHAT       none, guest, hv (the hypervisor's) or all (guest)\n"
-	      "  --log-dir DIR    where logs are (/var/log/xen/console)\n"
-	      "  --log-size KIB   a log of this size is put aside (1024)\n"
-	      "  --log-keep N     how many that were put aside are kept (4)\n"
-	      "  --rate KIB       what one console may write in a second (256)\n"
-	      "  --state DIR      its state, on a memory file system (/run/anel-consoled)\n"
-	      "  --user NAME      who it becomes (anel-console)\n"
-	      "  --pid-file FILE  the process's number goes there\n"
-	      "  --verbose        say more\n",
-	      out);
-	return out == stdout ? 0 : 2;
-}
-
-static bool number(const char *text, unsigned min, unsigned max, unsigned *out)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	*out = value;
-	return *text >= '0' && *text <= '9' && !*end && value >= min && value <= max;
-}
-
-static bool is_kind_of_log(const char *word)
-{
-	return !strcmp(word, "none") || !strcmp(word, "guest") || !strcmp(word, "hv") || !strcmp(word, "all");
-}
-
-static int parse(int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{ "log", required_argument, NULL, 'l' },      { "log-dir", required_argument, NULL, 'd' },
-		{ "log-size", required_argument, NULL, 's' }, { "log-keep", required_argument, NULL, 'k' },
-		{ "rate", required_argument, NULL, 'r' },     { "state", required_argument, NULL, 'S' },
-		{ "user", required_argument, NULL, 'u' },     { "pid-file", required_argument, NULL, 'F' },
-		{ "verbose", no_argument, NULL, 'V' },	      { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	bool good = true;
-	int c;
-
-	while (good && (c = getopt_long(argc, argv, "", longs, NULL)) >= 0) {
-		switch (c) {
-		case 'l':
-			options.log = optarg;
-			good = is_kind_of_log(optarg);
-			break;
-		case 'd': options.log_dir = optarg; break;
-		case 's': good = number(optarg, 4, 1u << 20, &options.log_size); break;
-		case 'k': good = number(optarg, 0, 99, &options.log_keep); break;
-		case 'r': good = number(optarg, 1, 1u << 20, &options.rate); break;
-		case 'S': options.state = optarg; break;
-		case 'u': privileges.user = optarg; break;
-		case 'F': options.pid_file = optarg; break;
-		case 'V': log_level = 7; break;
-		case 'h': return usage(stdout);
-		default: return usage(stderr);
-		}
-	}
-	return good && optind == argc ? -1 : usage(stderr);
-}
+static const struct skel_option own[] = {
+	{ .name = "log", .value = "WHAT", .help = "none, guest, hv (the hypervisor's) or all", .text = &options.log,
+	  .words = " none guest hv all " },
+	{ .name = "log-dir", .value = "DIR", .help = "where logs are", .text = &options.log_dir },
+	{ .name = "log-size", .value = "KIB", .help = "a log of this size is put aside", .number = &options.log_size, .min = 4,
+	  .max = 1u << 20 },
+	{ .name = "log-keep", .value = "N", .help = "how many that were put aside are kept", .number = &options.log_keep,
+	  .max = 99 },
+	{ .name = "rate", .value = "KIB", .help = "what one console may write in a second", .number = &options.rate, .min = 1,
+	  .max = 1u << 20 },
+	{ .name = "state", .value = "DIR", .help = "its state, on a memory file system", .text = &options.state },
+	{ .name = "user", .value = "NAME", .help = "who it becomes", .text = &privileges.user },
+	{ .name = NULL },
+};
 
 /* A folder of the user that we become. */
 static int folder(const char *path, mode_t mode)
@@ -158,7 +108,8 @@ int main(int argc, char **argv)
 {
 	static struct server server;
 	bool guests, hypervisor;
-	int dir, logs, err = parse(argc, argv);
+	int err = skel_options(&(struct skel_options){ "anel-consoled", &options.pid_file, own }, argc, argv);
+	int dir, logs;
 
 	if (err >= 0)
 		return err;

@@ -5,7 +5,6 @@
  * with the kernel, so that it may be killed at any instant and started again, and a process that dies is started again.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <linux/capability.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -18,7 +17,7 @@
 #include "devd_proto.h"
 #include "server.h"
 #include "skel/control.h"
-#include "skel/log.h"
+#include "skel/options.h"
 #include "skel/skel.h"
 
 static const struct skel_privileges privileges = {
@@ -35,51 +34,15 @@ static struct {
 } options = {"/run/anel-devd", DEVD_SOCKET, NULL,
 	     {"/usr/bin/qemu-storage-daemon", "/usr/lib/anel/anel-given.so", NULL, 1835008000}};
 
-static int usage(FILE *out)
-{
-	fputs("anel-devd [options]\n"
-	      "  --state DIR      a folder of its own (/run/anel-devd)\n"
-	      "  --socket PATH    where clients come (" DEVD_SOCKET ")\n"
-	      "  --qemu PATH      QEMU's storage daemon (/usr/bin/qemu-storage-daemon)\n"
-	      "  --given PATH     the library that is preloaded into it (/usr/lib/anel/anel-given.so)\n"
-	      "  --uid NUMBER     the first of the users of its processes, one an image (1835008000); 0: the daemon's own\n"
-	      "  --pid-file FILE  the process's number goes there\n"
-	      "  --verbose        say more\n",
-	      out);
-	return out == stdout ? 0 : 2;
-}
-
-static int parse(int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{"state", required_argument, NULL, 's'},    {"socket", required_argument, NULL, 'S'},
-		{"qemu", required_argument, NULL, 'q'},	    {"given", required_argument, NULL, 'g'},
-		{"uid", required_argument, NULL, 'u'},	    {"pid-file", required_argument, NULL, 'F'},
-		{"verbose", no_argument, NULL, 'V'},	    {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) >= 0) {
-		if (c == 's')
-			options.state = optarg;
-		else if (c == 'S')
-			options.socket = optarg;
-		else if (c == 'q')
-			options.qemu.program = optarg;
-		else if (c == 'g')
-			options.qemu.given = optarg;
-		else if (c == 'u')
-			options.qemu.first_uid = strtoul(optarg, NULL, 10);
-		else if (c == 'F')
-			options.pid_file = optarg;
-		else if (c == 'V')
-			log_level = 7;
-		else
-			return usage(c == 'h' ? stdout : stderr);
-	}
-	return optind == argc ? -1 : usage(stderr);
-}
+static const struct skel_option own[] = {
+	{ .name = "state", .value = "DIR", .help = "a folder of its own", .text = &options.state },
+	{ .name = "socket", .value = "PATH", .help = "where clients come", .text = &options.socket },
+	{ .name = "qemu", .value = "PATH", .help = "QEMU's storage daemon", .text = &options.qemu.program },
+	{ .name = "given", .value = "PATH", .help = "the library that is preloaded into it", .text = &options.qemu.given },
+	{ .name = "uid", .value = "NUMBER", .help = "the first of the users of its processes, one an image; 0: the daemon's own",
+	  .number = &options.qemu.first_uid, .max = 4000000000u },
+	{ .name = NULL },
+};
 
 /*
  * The kernel does not load it by its netlink family's name. Nor shall it read partition tables, which are the guests', or have
@@ -113,7 +76,7 @@ static const struct control_verb verbs[] = {
 int main(int argc, char **argv)
 {
 	static struct server server;
-	int err = parse(argc, argv);
+	int err = skel_options(&(struct skel_options){ "anel-devd", &options.pid_file, own }, argc, argv);
 
 	if (err >= 0)
 		return err;

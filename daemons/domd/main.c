@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "server.h"
 #include "skel/control.h"
 #include "skel/log.h"
+#include "skel/options.h"
 #include "skel/skel.h"
 
 static const struct skel_privileges privileges = {
@@ -30,40 +30,11 @@ static struct {
 	const char *state, *socket, *pid_file;
 } options = {.state = "/run/anel-domd", .socket = DOMD_SOCKET};
 
-static int usage(FILE *out)
-{
-	fputs("anel-domd [options]\n"
-	      "  --state DIR      its notes, on a memory file system (/run/anel-domd)\n"
-	      "  --socket PATH    where clients come (" DOMD_SOCKET ")\n"
-	      "  --pid-file FILE  the process's number goes there\n"
-	      "  --verbose        say more\n",
-	      out);
-	return out == stdout ? 0 : 2;
-}
-
-static int parse(int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{"state", required_argument, NULL, 's'},    {"socket", required_argument, NULL, 'S'},
-		{"pid-file", required_argument, NULL, 'F'}, {"verbose", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},	    {NULL, 0, NULL, 0},
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) >= 0) {
-		if (c == 's')
-			options.state = optarg;
-		else if (c == 'S')
-			options.socket = optarg;
-		else if (c == 'F')
-			options.pid_file = optarg;
-		else if (c == 'V')
-			log_level = 7;
-		else
-			return usage(c == 'h' ? stdout : stderr);
-	}
-	return optind == argc ? -1 : usage(stderr);
-}
+static const struct skel_option own[] = {
+	{ .name = "state", .value = "DIR", .help = "its notes, on a memory file system", .text = &options.state },
+	{ .name = "socket", .value = "PATH", .help = "where clients come", .text = &options.socket },
+	{ .name = NULL },
+};
 
 static int folder(const char *path)
 {
@@ -113,7 +84,7 @@ int main(int argc, char **argv)
 {
 	static struct server server;
 	char path[256];
-	int dir, held, err = parse(argc, argv);
+	int dir, held, err = skel_options(&(struct skel_options){ "anel-domd", &options.pid_file, own }, argc, argv);
 
 	if (err >= 0)
 		return err;

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,7 @@
 
 #include "server.h"
 #include "skel/control.h"
-#include "skel/log.h"
+#include "skel/options.h"
 #include "skel/skel.h"
 #include "store_proto.h"
 
@@ -31,43 +30,12 @@ static struct {
 	bool no_hypervisor;
 } options = { .state = "/run/anel-stored", .socket = STORE_SOCKET };
 
-static void usage(FILE *out)
-{
-	fputs("anel-stored [options]\n"
-	      "  --state DIR        where the state is kept, on a memory file system (/run/anel-stored)\n"
-	      "  --socket PATH      where clients come (" STORE_SOCKET ")\n"
-	      "  --pid-file FILE    the process's number goes there\n"
-	      "  --no-hypervisor    serve the socket alone\n"
-	      "  --verbose          say more\n",
-	      out);
-}
-
-static int parse(int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{ "state", required_argument, NULL, 's' },   { "socket", required_argument, NULL, 'S' },
-		{ "pid-file", required_argument, NULL, 'F' }, { "no-hypervisor", no_argument, NULL, 'n' },
-		{ "verbose", no_argument, NULL, 'V' },	      { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) >= 0) {
-		if (c == 's')
-			options.state = optarg;
-		else if (c == 'S')
-			options.socket = optarg;
-		else if (c == 'F')
-			options.pid_file = optarg;
-		else if (c == 'n')
-			options.no_hypervisor = true;
-		else if (c == 'V')
-			log_level = 7;
-		else
-			return usage(c == 'h' ? stdout : stderr), c == 'h' ? 0 : 2;
-	}
-	return optind == argc ? -1 : 2;
-}
+static const struct skel_option own[] = {
+	{ .name = "state", .value = "DIR", .help = "where the state is kept, on a memory file system", .text = &options.state },
+	{ .name = "socket", .value = "PATH", .help = "where clients come", .text = &options.socket },
+	{ .name = "no-hypervisor", .help = "serve the socket alone", .flag = &options.no_hypervisor },
+	{ .name = NULL },
+};
 
 static int listen_on(const char *path)
 {
@@ -144,7 +112,7 @@ static const struct control_verb verbs[] = {
 int main(int argc, char **argv)
 {
 	static struct server server;
-	int dir, err = parse(argc, argv);
+	int dir, err = skel_options(&(struct skel_options){ "anel-stored", &options.pid_file, own }, argc, argv);
 
 	if (err >= 0)
 		return err;

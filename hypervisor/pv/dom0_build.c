@@ -61,18 +61,20 @@ static uint64_t mfn_of_pfn(const struct build *b, uint64_t pfn)
 static void *va_of_pfn(const struct build *b, uint64_t pfn) { return mfn_to_va(MFN(mfn_of_pfn(b, pfn))); }
 
 /*
- * Frames in the largest pieces to be had, so that dom0's DMA buffers tend to be contiguous. Not cleared, which would be most of the
- * time on a large machine: what the machine's memory held at power-on is no secret from dom0, and no PV kernel counts on zeros.
+ * Up to this pfn: frames in the largest pieces to be had, so that dom0's DMA buffers tend to be contiguous. Not cleared, which
+ * would be most of the time on a large machine: what the machine's memory held at power-on is no secret from dom0, and no PV
+ * kernel counts on zeros.
  */
-static int allocate(struct build *b)
+static int allocate(struct build *b, uint64_t end)
 {
+	const struct extent *last = b->nr_extents ? &b->extents[b->nr_extents - 1] : NULL;
+	uint64_t pfn = last ? last->pfn + last->pages : 0;
 	unsigned order = MAX_ORDER;
-	uint64_t pfn = 0;
 
-	while (pfn < b->nr_pages) {
+	while (pfn < end) {
 		struct frame *f;
 
-		while ((1ull << order) > b->nr_pages - pfn)
+		while ((1ull << order) > end - pfn)
 			order--;
 		f = domain_alloc_frames(b->d, order, ALLOC_NODE(NODE_ANY) | ALLOC_NO_SCRUB);
 		if (!f) {
@@ -386,12 +388,30 @@ static int check_addresses(struct build *b)
 	return !b->p2m_mapped && p2m + len > b->virt_base && p2m < b->virt_end ? -EINVAL : 0;
 }
 
+/* The kernel to where it belongs. Unpacked it may be more than what dom0 leaves free: most of dom0's memory comes after it. */
+static int take_kernel(struct build *b, paddr_t kernel, size_t size, size_t initrd_size)
+{
+	void *unpacked;
+	unsigned order = 0;
+	int rc = open_kernel(b, kernel, size, &unpacked, &order);
+
+	if (!rc)
+		rc = lay_out(b, initrd_size);
+	if (!rc)
+		rc = check_addresses(b);
+	if (!rc)
+		rc = allocate(b, MIN(b->nr_pages, ROUNDUP(b->kernel_pages, 1ull << 9)));
+	if (!rc)
+		load_kernel(b);
+	if (unpacked)
+		frames_free(frame_of(va_to_mfn(unpacked)), order, true);
+	return rc;
+}
+
 int pv_build_dom0(struct domain *d, paddr_t kernel, size_t kernel_size, paddr_t initrd, size_t initrd_size,
 		  const char *cmdline, uint64_t nr_pages)
 {
 	struct build *b = new_object(struct build);
-	void *unpacked = NULL;
-	unsigned order = 0;
 	int rc = -ENOMEM;
 
 	if (!b)
@@ -400,15 +420,10 @@ int pv_build_dom0(struct domain *d, paddr_t kernel, size_t kernel_size, paddr_t 
 	b->nr_pages = nr_pages;
 	b->extents = new_array(struct extent, MAX_EXTENTS);
 	if (b->extents)
-		rc = open_kernel(b, kernel, kernel_size, &unpacked, &order);
+		rc = take_kernel(b, kernel, kernel_size, initrd_size);
 	if (!rc)
-		rc = lay_out(b, initrd_size);
-	if (!rc)
-		rc = check_addresses(b);
-	if (!rc)
-		rc = allocate(b);
+		rc = allocate(b, b->nr_pages);
 	if (!rc) {
-		load_kernel(b);
 		put(b, b->initrd_pfn << PAGE_SHIFT, pa_to_va(initrd), initrd_size);
 		build_tables(b);
 		write_p2m(b);
@@ -422,8 +437,6 @@ int pv_build_dom0(struct domain *d, paddr_t kernel, size_t kernel_size, paddr_t 
 		       (unsigned long)(nr_pages >> 8), (unsigned long)b->virt_base, (unsigned long)b->virt_end,
 		       (unsigned long)b->k.entry, (unsigned long)b->p2m_virt, initrd_size >> 10);
 	}
-	if (unpacked)
-		frames_free(frame_of(va_to_mfn(unpacked)), order, true);
 	heap_free(b->extents);
 	heap_free(b);
 	return rc;

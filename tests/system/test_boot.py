@@ -12,11 +12,11 @@ NO_SMAP = "max,smap=off,smep=off"
 SMAP = None if machine.PEER else "max,smap=on,smep=on"
 
 
-def healthy(m, cpus, dom0_mem=1024):
+def healthy(m, cpus, dom0_mem=(1024,)):
     info = dict(re.findall(r"^(\w+)\s*: (.*)$", m.run("xl info"), re.M))
     assert info["nr_cpus"] == str(cpus)
     row = m.run("xl list 0").splitlines()[1].split()
-    assert row[2] == str(dom0_mem) and row[3] == str(cpus)
+    assert int(row[2]) in dom0_mem and row[3] == str(cpus)
     assert m.run("nproc").strip() == str(cpus)
     # Every CPU of dom0 really runs.
     m.run("for c in $(seq 0 %d); do taskset -c $c true || exit 1; done" % (cpus - 1), 120)
@@ -66,9 +66,9 @@ def test_nvme_virtio_net_smap_off(boot):
 
 
 def test_small_memory(boot):
-    """512 MiB are enough for the hypervisor and a small dom0."""
-    m = boot(mem="512M", dom0_mem="384M")
-    info = healthy(m, 2, 384)
+    """512 MiB are enough for the hypervisor and a small dom0, and it may ask for more than there is (Debian's Xen does not start then)."""
+    m = boot(mem="512M", dom0_mem="384M" if machine.PEER else "1G")
+    info = healthy(m, 2, range(384, 512))
     assert int(info["total_memory"]) <= 512
     assert m.power_off() == 0
 
@@ -122,7 +122,7 @@ def test_iso(boot, tmp_path, choice):
 @pytest.mark.parametrize("cpus", [8, 64])
 def test_many_cpus(boot, cpus):
     m = boot(smp=cpus, mem="6G", dom0_mem="2G", boot_timeout=1200)
-    healthy(m, cpus, 2048)
+    healthy(m, cpus, (2048,))
     assert m.power_off(300) == 0
 
 
