@@ -244,6 +244,9 @@ def main():
             counts["error"] += 1
             continue
         conf["xen_args"] += " " + opts.xen_args
+        # Of a word that is there twice, the first counts.
+        conf["args"] = f"{opts.args} {conf['args']}".strip()
+        conf["timeout"] += sum(int(w[8:]) for w in opts.args.split() if w.startswith("seconds="))
         if opts.memory:
             conf["memory"] = opts.memory
             conf["qemu"] += f" -object memory-backend-ram,id=ram,size={opts.memory},reserve=off -machine memory-backend=ram"
