@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "clock/clock.h"
 #include "device/device.h"
 #include "domd/domd_json.h"
 #include "skel/log.h"
@@ -30,14 +30,6 @@ static int note(struct work *w, enum guest_phase phase)
 	w->g->phase = phase;
 	rc = guest_save(w->act->dir, w->g);
 	return rc ? why_set(w->why, rc, "the note of %s cannot be written: %s", w->g->name, strerror(-rc)) : 0;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
 }
 
 static bool is_ours(const struct xen_domctl_getdomaininfo *d, const char *uuid)
@@ -114,7 +106,7 @@ static int make(struct work *w, bool paused)
 	if (rc)
 		return rc;
 	w->g->domain = id;
-	w->g->started = now_ms();
+	w->g->started = clock_ms(CLOCK_BOOTTIME);
 	return note(w, paused ? GUEST_RUNNING : GUEST_STARTED);
 }
 
@@ -134,7 +126,7 @@ static int start(struct work *w)
 {
 	int rc;
 
-	if (w->g->not_before > now_ms())
+	if (w->g->not_before > clock_ms(CLOCK_BOOTTIME))
 		return 1;
 	rc = sweep(w);
 	if (!rc)

@@ -16,6 +16,7 @@
 #include <xen/sched.h>
 
 #include "client.h"
+#include "clock/clock.h"
 #include "skel/log.h"
 #include "skel/mem.h"
 
@@ -29,14 +30,6 @@ struct outcome {
 	int rc;
 	struct why why;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
-}
 
 static struct care *care_new(struct server *v, const struct guest *g)
 {
@@ -163,7 +156,7 @@ static void take_over(struct server *v, struct care *c, const struct worker *w, 
 			tell(v, w->kind == ACT_CREATE ? "created" : "restarted", &now, NULL);
 		guest_fini(&before);
 		if (o->rc && !asks)
-			c->retry = now_ms() + RETRY;
+			c->retry = clock_ms(CLOCK_BOOTTIME) + RETRY;
 		return;
 	}
 	if (w->kind != ACT_CREATE)
@@ -294,7 +287,7 @@ int server_adopt(struct server *v, json_t *config, unsigned domain, char uuid[37
 	if (!rc) {
 		g.phase = GUEST_RUNNING;
 		g.domain = domain;
-		g.started = now_ms();
+		g.started = clock_ms(CLOCK_BOOTTIME);
 		rc = guest_save(v->dir, &g);
 		if (rc)
 			why_set(why, rc, "the note of %s cannot be written: %s", g.name, strerror(-rc));
@@ -366,13 +359,13 @@ static void has_died(struct server *v, struct care *c, unsigned reason)
 {
 	enum guest_action action = guest_action(&c->g, reason);
 	struct guest before = c->g;
-	int64_t delay = guest_died(&c->g, action, now_ms());
+	int64_t delay = guest_died(&c->g, action, clock_ms(CLOCK_BOOTTIME));
 	int rc = guest_save(v->dir, &c->g);
 
 	if (rc) {
 		log_error("the note of %s cannot be written: %s", c->g.name, strerror(-rc));
 		c->g = before;
-		c->retry = now_ms() + RETRY;
+		c->retry = clock_ms(CLOCK_BOOTTIME) + RETRY;
 		return;
 	}
 	tell(v, "died", &c->g,
@@ -402,7 +395,7 @@ static bool observe(struct server *v, struct care *c, const struct xen_domctl_ge
 
 static void consider(struct server *v, struct care *c, const struct xen_domctl_getdomaininfo *list, int n)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms(CLOCK_BOOTTIME);
 	struct why why;
 
 	if (c->worker || c->retry > now)
@@ -424,7 +417,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static void arm(struct server *v)
 {
-	int64_t now = now_ms(), wait = LOOK_AGAIN;
+	int64_t now = clock_ms(CLOCK_BOOTTIME), wait = LOOK_AGAIN;
 	struct itimerspec t = {0};
 	struct care *c;
 

@@ -7,17 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
-}
+#include "clock/clock.h"
 
 int64_t caller_until(unsigned seconds)
 {
-	return now_ms() + seconds * 1000ll;
+	return clock_ms(CLOCK_MONOTONIC) + seconds * 1000ll;
 }
 
 int caller_connect(const char *path, int type, int64_t until)
@@ -37,7 +31,7 @@ int caller_connect(const char *path, int type, int64_t until)
 		rc = -errno;
 		close(fd);
 		/* Refused: the socket of one that was killed. */
-		if (rc != -ECONNREFUSED || now_ms() >= until)
+		if (rc != -ECONNREFUSED || clock_ms(CLOCK_MONOTONIC) >= until)
 			return rc;
 		nanosleep(&pause, NULL);
 	}
@@ -45,5 +39,5 @@ int caller_connect(const char *path, int type, int64_t until)
 
 bool caller_again(int rc, int64_t until)
 {
-	return (rc == -EPIPE || rc == -ECONNRESET) && now_ms() < until;
+	return (rc == -EPIPE || rc == -ECONNRESET) && clock_ms(CLOCK_MONOTONIC) < until;
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <xen/io/xenbus.h>
+#include "clock/clock.h"
 #include "device/device_disk.h"
 #include "device/link.h"
 #include "device/lock.h"
@@ -210,14 +211,6 @@ static int read_state(struct store *s, const char *back)
 	return state;
 }
 
-static long now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* What the kernel's back end says of its failure. */
 static int failed(struct store *s, unsigned domain, const struct device *d, const char *what, struct why *why)
 {
@@ -298,7 +291,7 @@ static int watch_states(struct store *s, unsigned domain, const struct device *l
 static int connect_next(struct store *s, unsigned domain, const struct device *list, unsigned n, bool *done, long until,
 			struct why *why)
 {
-	long left = until - now_ms();
+	long left = until - clock_ms(CLOCK_MONOTONIC);
 	char token[64], *event = store_wait(s, left > 0 ? left : 0, token);
 	unsigned i;
 
@@ -326,7 +319,7 @@ static int settle(struct store *s, unsigned domain, const struct device *d, long
 		state = read_state(s, back);
 		if (state == XenbusStateClosing || state == XenbusStateClosed)
 			return failed(s, domain, d, "the back end gave up", why);
-		if (now_ms() > until)
+		if (clock_ms(CLOCK_MONOTONIC) > until)
 			return failed(s, domain, d, "the back end does not open it", why);
 		nanosleep(&pause, NULL);
 		pause.tv_nsec += pause.tv_nsec < 50000000 ? pause.tv_nsec : 0;
@@ -336,7 +329,7 @@ static int settle(struct store *s, unsigned domain, const struct device *d, long
 
 int device_connect(struct store *s, unsigned domain, const struct device *list, unsigned n, struct why *why)
 {
-	long until = now_ms() + PATIENCE * 1000;
+	long until = clock_ms(CLOCK_MONOTONIC) + PATIENCE * 1000;
 	bool *done = calloc(n + 1, sizeof(*done));
 	unsigned first = 0;
 	int rc = done ? watch_states(s, domain, list, n, true) : -ENOMEM;

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <xen/io/xenbus.h>
 #include "device/device.h"
+#include "clock/clock.h"
 #include "device/device_plug.h"
 
 #define PATIENCE 20000	/* milliseconds for a back end to let go */
@@ -122,14 +122,6 @@ static bool closed(struct store *s, const struct closing *c)
 	return yes;
 }
 
-static long now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int wait_one(struct store *s, struct closing *c, unsigned i, long until)
 {
 	char path[176], token[64], number[16], *event = NULL;
@@ -142,7 +134,7 @@ static int wait_one(struct store *s, struct closing *c, unsigned i, long until)
 	snprintf(number, sizeof(number), "close%u", i);
 	rc = store_watch(s, path, number);
 	while (!rc && !closed(s, c)) {
-		left = until - now_ms();
+		left = until - clock_ms(CLOCK_MONOTONIC);
 		event = store_wait(s, left > 0 ? left : 0, token);
 		rc = event ? 0 : -errno;
 		free(event);
@@ -154,7 +146,7 @@ static int wait_one(struct store *s, struct closing *c, unsigned i, long until)
 int device_wait_closed(struct store *s, struct device_closing *c, struct why *why)
 {
 	static const char *const kinds[] = { "vbd", "vif", "console" };
-	long until = now_ms() + PATIENCE;
+	long until = clock_ms(CLOCK_MONOTONIC) + PATIENCE;
 	struct store_change *change;
 	char back[64];
 	int rc = 0, one;

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <xen/io/xenbus.h>
+#include "clock/clock.h"
 #include "device/device_disk.h"
 
 #define PATIENCE 10000 /* milliseconds for a guest to let go, as Debian's tools give it */
@@ -151,14 +151,6 @@ int device_attach(struct store *s, unsigned domain, struct device *d, struct why
 	return attach(s, domain, d, NULL, why);
 }
 
-static long now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static bool closed(struct store *s, const char *back)
 {
 	char *state = store_read_at(s, back, "state");
@@ -171,11 +163,11 @@ static bool closed(struct store *s, const char *back)
 /* Until the back end's state, which is watched as "detach", says Closed. */
 static int wait_closed(struct store *s, const char *back)
 {
-	long until = now_ms() + PATIENCE, left;
+	long until = clock_ms(CLOCK_MONOTONIC) + PATIENCE, left;
 	char token[64], *event;
 
 	while (!closed(s, back)) {
-		left = until - now_ms();
+		left = until - clock_ms(CLOCK_MONOTONIC);
 		event = store_wait(s, left > 0 ? left : 0, token);
 		if (!event)
 			return -errno;

@@ -6,8 +6,9 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock/clock.h"
 
 int learn_open(void)
 {
@@ -59,22 +60,14 @@ static int take(int fd, struct learn_card *cards, unsigned n)
 	return i;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
-}
-
 int learn_next(int fd, struct learn_card *cards, unsigned n, int milliseconds)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int64_t until = now_ms() + milliseconds, left;
+	int64_t until = clock_ms(CLOCK_MONOTONIC) + milliseconds, left;
 	int i;
 
 	do {
-		left = until - now_ms();
+		left = until - clock_ms(CLOCK_MONOTONIC);
 		i = poll(&p, 1, left > 0 ? left : 0);
 		if (i == 0)
 			return -ETIMEDOUT;

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <xen/io/xenbus.h>
+#include "clock/clock.h"
 #include "device/learn.h"
 #include "vm/vm_times.h"
 
@@ -54,24 +55,16 @@ static void look(struct vm_host *host, const char *path, const struct device *d,
 		back ? "dom0's" : "the guest's", names[now]);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
-}
-
 /* How many ends are left that are not connected. */
 static unsigned wait_connected(struct vm_host *host, domid_t id, const struct vm_config *v, int milliseconds)
 {
-	int64_t until = now_ms() + milliseconds, left;
+	int64_t until = clock_ms(CLOCK_MONOTONIC) + milliseconds, left;
 	int state[2 * VM_MAX_DEVICES] = { 0 };
 	unsigned waiting = watch_all(host, id, v, true), i;
 	char token[64], path[PATH], *event;
 
 	while (waiting) {
-		left = until - now_ms();
+		left = until - clock_ms(CLOCK_MONOTONIC);
 		event = left > 0 ? store_wait(host->store, left, token) : NULL;
 		if (!event)
 			break;

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "clock/clock.h"
 #include "vm/vm_devices.h"
 #include "vm/vm_names.h"
 #include "vm/vm_times.h"
@@ -99,14 +100,6 @@ static void make_token(char token[VM_TOKEN + 1])
 		snprintf(token + 2 * i, 3, "%02x", r[i]);
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ll + now.tv_nsec;
-}
-
 /* Up to "have". */
 static int hand_over(struct vm_host *host, domid_t id, const struct vm_migrate *m, struct why *why)
 {
@@ -151,14 +144,14 @@ static int go(struct vm_host *host, domid_t id, const struct vm_migrate *m, stru
 		rc = vm_step("send", "go", why);
 	if (!rc) {
 		m->state->told = true;
-		t->go = now_ns();
+		t->go = clock_ns(CLOCK_MONOTONIC);
 		rc = write_line(m->out, "go", why);
 	}
 	if (!rc)
 		rc = vm_step("send", "gone", why);
 	if (!rc)
 		rc = expect(m->in, "done", 0, why);
-	t->done = now_ns();
+	t->done = clock_ns(CLOCK_MONOTONIC);
 	return rc;
 }
 
@@ -382,7 +375,7 @@ int vm_migrate_receive(struct vm_host *host, int in, int out, vm_taken_fn *taken
 				rc = write_line(out, "have", why);
 			if (!rc)
 				rc = expect(in, "go", SILENCE, why);
-			t.go = now_ns();
+			t.go = clock_ns(CLOCK_MONOTONIC);
 			if (rc)
 				vm_destroy(host, v.id, &(struct why){ "" });
 			else
@@ -394,7 +387,7 @@ int vm_migrate_receive(struct vm_host *host, int in, int out, vm_taken_fn *taken
 		snprintf(line, sizeof(line), "fail %s", why->text);
 		write_line(out, line, &(struct why){ "" });
 	} else {
-		t.done = now_ns();
+		t.done = clock_ns(CLOCK_MONOTONIC);
 		runs(&r, &v, in, out, &t, taken);
 	}
 	if (rc && r.file >= 0)
