@@ -2,6 +2,8 @@
 #include "child.h"
 #include <xen/sysctl.h>
 
+#define PATIENCE (100 * SEC)	/* the machine may be busy */
+
 extern char shared_page[], console_page[], child_entry[];
 
 __asm__(".pushsection .text; .global child_entry; child_entry: cld; leaq cpu_stacks + 16384, %rsp; xorl %ebp, %ebp;"
@@ -328,7 +330,7 @@ long child_start(struct child *c)
 	struct xen_domctl d = { 0 };
 	long rc = domctl(XEN_DOMCTL_unpausedomain, c->id, &d);
 
-	return rc ? rc : WAIT_FOR(c->comm->alive > 1, 5 * SEC) ? 0 : -XEN_ETIMEDOUT;
+	return rc ? rc : WAIT_FOR(c->comm->alive > 1, PATIENCE) ? 0 : -XEN_ETIMEDOUT;
 }
 
 bool child_up(struct child *c, unsigned slot)
@@ -345,7 +347,7 @@ bool child_up(struct child *c, unsigned slot)
 bool child_run(struct child *c, void (*fn)(struct comm *))
 {
 	c->comm->fn = fn;
-	return WAIT_FOR(!c->comm->fn, 5 * SEC);
+	return WAIT_FOR(!c->comm->fn, PATIENCE);
 }
 
 long child_info(domid_t id, struct xen_domctl_getdomaininfo *info)
@@ -375,5 +377,5 @@ bool child_gone(domid_t id)
 {
 	struct xen_domctl_getdomaininfo info;
 
-	return WAIT_FOR(child_info(id, &info) == -XEN_ESRCH, 5 * SEC);
+	return WAIT_FOR(child_info(id, &info) == -XEN_ESRCH, PATIENCE);
 }
