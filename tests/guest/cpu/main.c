@@ -88,7 +88,6 @@ CASE(features, "what a PV guest must not be shown is hidden: VMX, SVM, monitor, 
 	EXPECT_HEX(l.c & 1 << 17, 0);	/* PCID */
 	EXPECT_HEX(e.c & 1 << 2, 0);	/* SVM */
 	EXPECT_HEX(e.d & 1 << 26, 0);	/* 1 GiB pages */
-	EXPECT_HEX(e.d & 1 << 27, 0);	/* RDTSCP */
 	EXPECT(e.d & 1 << 29);		/* long mode */
 	EXPECT(e.d & 1 << 20);		/* NX */
 	l = xen_cpuid(7, 0);
@@ -213,7 +212,9 @@ CASE(control_registers, "cr0, cr2, cr3 and cr4 are read, cr1 and cr8 are not; cl
 	EXPECT_RC(CATCH(__asm__ volatile("mov %0, %%cr2" : : "r"(0x1234UL))), -1);
 	EXPECT_HEX(vcpu_info()->arch.cr2, 0x1234);
 	EXPECT_RC(CATCH(__asm__ volatile("mov %%cr8, %0" : "=r"(v))), X_GP);
-	EXPECT_RC(CATCH(__asm__ volatile(".byte 0x0f, 0x20, 0xc8" : : : "rax")), X_GP);	/* cr1 */
+	/* cr1: CPUs differ in what they look at first. */
+	v = CATCH(__asm__ volatile(".byte 0x0f, 0x20, 0xc8" : : : "rax"));
+	EXPECT(v == X_GP || v == X_UD);
 }
 
 CASE(debug_moves, "mov to and from debug registers is emulated")
@@ -276,6 +277,9 @@ CASE(tsc, "rdtsc works and moves; xgetbv shows x87 and SSE; xsetbv takes what th
 	static u32 lo, hi;
 	u64 a = rdtsc(), b = rdtsc();
 
+	EXPECT(b >= a);
+	for (int i = 0; b == a && i < 1000; i++)
+		b = rdtsc();
 	EXPECT(b > a);
 	SKIP_IF(!(xen_cpuid(1, 0).c & 1 << 27), "no OSXSAVE");
 	EXPECT_RC(CATCH(__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0))), -1);
