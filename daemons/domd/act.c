@@ -13,6 +13,7 @@
 #include "skel/log.h"
 #include "vm/vm.h"
 #include "vm/vm_core.h"
+#include "vm/vm_names.h"
 
 #define AT_ONCE 64
 
@@ -137,17 +138,28 @@ static int start(struct work *w)
 	return rc;
 }
 
-/* It may have been renamed since. */
-static int learn_name(struct work *w)
+static bool moves(const char *name)
 {
-	char *name = vm_name(&w->host, w->g->domain);
-	bool other = name && *name && strcmp(name, w->g->name) && strlen(name) < GUEST_NAME && !strchr(name, '/') &&
-		     !isdigit((unsigned char)*name);
+	size_t n = strlen(name), coming = strlen(VM_COMING), going = strlen(VM_GOING);
+
+	return (n > coming && !strcmp(name + n - coming, VM_COMING)) || (n > going && !strcmp(name + n - going, VM_GOING));
+}
+
+bool act_learn_name(struct vm_host *host, struct guest *g)
+{
+	char *name = vm_name(host, g->domain);
+	bool other = name && *name && strcmp(name, g->name) && strlen(name) < GUEST_NAME && !strchr(name, '/') &&
+		     !isdigit((unsigned char)*name) && !moves(name);
 
 	if (other)
-		guest_rename(w->g, name);
+		guest_rename(g, name);
 	free(name);
-	return other ? note(w, w->g->phase) : 0;
+	return other;
+}
+
+static int learn_name(struct work *w)
+{
+	return act_learn_name(&w->host, w->g) ? note(w, w->g->phase) : 0;
 }
 
 static int end(struct work *w)

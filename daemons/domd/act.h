@@ -4,6 +4,7 @@
 #define DOMD_ACT_H
 
 #include "guest.h"
+#include "vm/vm.h"
 
 enum act_kind {
 	ACT_CREATE, /* of GUEST_CREATING: make it */
@@ -19,6 +20,8 @@ struct act {
 
 /* The guest and its note become what is then; if nothing is left of it, there is no note. 0 or -errno. */
 int act(const struct act *, struct guest *, struct why *);
+/* It may have been renamed since: was it? Names that it has while it moves do not count. */
+bool act_learn_name(struct vm_host *, struct guest *);
 /* Keeps what the next start can use; when the outcome is told. */
 void act_after(void);
 

@@ -132,6 +132,7 @@ static int do_list(struct request *r)
 	json_t *guests = json_array();
 	struct care *c;
 
+	server_learn_names(r->server);
 	list_each(c, &r->server->cares, struct care, all)
 	{
 		const struct guest *g = &c->g;

@@ -65,11 +65,12 @@ static int lock(const char *path)
 /* name, domain, phase, and whether somebody works on it. */
 static bool guests(void *data, const char *argument, FILE *out)
 {
-	const struct server *v = data;
+	struct server *v = data;
 	const struct care *c;
 
 	if (*argument)
 		return false;
+	server_learn_names(v);
 	list_each(c, &v->cares, struct care, all)
 		fprintf(out, "%s %u %s%s\n", c->g.name, c->g.domain, guest_phase_names[c->g.phase], c->worker ? " busy" : "");
 	return true;

@@ -135,6 +135,7 @@ static void answer_call(struct server *v, struct call *call, const struct outcom
 }
 
 static void look(struct server *);
+static void on_store(struct loop_source *, uint32_t);
 static void start_destroy(struct server *v, struct care *c);
 
 /* The guest after its worker, from its note. */
@@ -195,10 +196,45 @@ static void on_outcome(struct loop_source *source, uint32_t events)
 
 /* --- what clients ask --- */
 
-struct care *server_find(struct server *v, const json_t *guest)
+static bool is_domain_of(struct server *v, unsigned domain, const char *uuid)
 {
-	const char *word = json_string_value(guest);
-	json_int_t number = json_is_integer(guest) ? json_integer_value(guest) : 0;
+	struct xen_domctl_getdomaininfo info;
+	char text[37] = "";
+
+	if (hcall_domains(v->host.hcall, domain, 1, &info) == 1 && info.domain == domain)
+		vm_uuid_text(info.handle, text);
+	return !strcmp(text, uuid);
+}
+
+/* A worker learns it by itself, and the note is its. */
+static void learn_name(struct server *v, struct care *c)
+{
+	bool stays = c->g.phase == GUEST_RUNNING || c->g.phase == GUEST_PRESERVED;
+	int rc;
+
+	if (c->worker || !stays || !is_domain_of(v, c->g.domain, c->g.uuid) || !act_learn_name(&v->host, &c->g))
+		return;
+	rc = guest_save(v->dir, &c->g);
+	if (rc)
+		log_warning("the note of %s cannot be written: %s", c->g.name, strerror(-rc));
+}
+
+/* Events that came with the store's answers wake nobody. */
+static void events_meanwhile(struct server *v)
+{
+	on_store(&v->store, 0);
+}
+
+void server_learn_names(struct server *v)
+{
+	struct care *c;
+
+	list_each(c, &v->cares, struct care, all) learn_name(v, c);
+	events_meanwhile(v);
+}
+
+static struct care *find(struct server *v, const char *word, json_int_t number)
+{
 	struct care *c;
 
 	list_each(c, &v->cares, struct care, all) if ((word && (!strcmp(c->g.uuid, word) || !strcmp(c->g.name, word))) ||
@@ -206,10 +242,19 @@ struct care *server_find(struct server *v, const json_t *guest)
 	return NULL;
 }
 
+struct care *server_find(struct server *v, const json_t *guest)
+{
+	if (json_is_string(guest))
+		server_learn_names(v);
+	return find(v, json_string_value(guest), json_is_integer(guest) ? json_integer_value(guest) : 0);
+}
+
 static int known(struct server *v, const struct guest *g, struct why *why)
 {
-	struct care *c;
+	struct care *c = find(v, g->name, 0);
 
+	if (c)
+		server_learn_names(v);
 	list_each(c, &v->cares, struct care, all) if (!strcmp(c->g.uuid, g->uuid) || !strcmp(c->g.name, g->name)) return why_set(
 		why, -EEXIST, "there is a guest %s of UUID %s already", c->g.name, c->g.uuid);
 	return 0;
@@ -233,16 +278,6 @@ int server_create(struct server *v, json_t *config, bool paused, struct call cal
 	if (rc)
 		care_free(v, c);
 	return rc ? rc : 1;
-}
-
-static bool is_domain_of(struct server *v, unsigned domain, const char *uuid)
-{
-	struct xen_domctl_getdomaininfo info;
-	char text[37] = "";
-
-	if (hcall_domains(v->host.hcall, domain, 1, &info) == 1 && info.domain == domain)
-		vm_uuid_text(info.handle, text);
-	return !strcmp(text, uuid);
 }
 
 /* A guest that was moved from this host to this host: the mover takes its old domain away. What is configured for it stays. */

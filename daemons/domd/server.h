@@ -61,5 +61,7 @@ int server_adopt(struct server *, json_t *config, unsigned domain, char uuid[37]
 int server_destroy(struct server *, struct care *, struct call, struct why *);
 int server_ask(struct server *, struct care *, enum act_kind, struct call, struct why *);
 struct care *server_find(struct server *, const json_t *guest);
+/* Whoever renames a guest tells only the store: to be called before names are shown. Guests that are gone may go. */
+void server_learn_names(struct server *);
 
 #endif

@@ -71,6 +71,28 @@ def test_create_and_destroy(world):
     assert world.check() == {} and world.domains() == {}
 
 
+def test_renamed(world):
+    """Whoever renames a guest tells the store alone; it is known by its new name, and the old one is free."""
+    c = world.client()
+    first = c.ask("create", config=config("one"))
+    assert world.anel("rename", "one", "uno")[0] == 0
+    assert world.check()["uno"]["domain"] == first["domain"]
+    assert world.anel("rename", "uno", "first")[0] == 0
+    second = c.ask("create", config=config("uno"))
+    with pytest.raises(Refused, match="there is a guest first"):
+        c.ask("create", config=config("first"))
+    start_anew(world)
+    # While it moves it is called otherwise.
+    world.store.write("/local/domain/%d/name" % second["domain"], "uno--moved")
+    assert set(world.guests()) == {"first", "uno"}
+    world.store.write("/local/domain/%d/name" % second["domain"], "uno")
+    c = world.client()
+    with pytest.raises(Refused, match="no such guest"):
+        c.ask("destroy", guest="one")
+    c.ask("destroy", guest="first")
+    assert list(world.check()) == ["uno"] and list(world.domains()) == [second["domain"]]
+
+
 def test_asks(world):
     c = world.client()
     domid = c.ask("create", config=config())["domain"]
