@@ -2,16 +2,14 @@
 """`anel migrate` to another host, by ssh: two machines whose bridges are one network and which have one disk in common. Whatever goes
 wrong on the way or on either side, there is one guest that runs."""
 import json
-import os
 import re
 import shlex
-import subprocess
 import time
 
 import pytest
 
-from guests import AnelGuest, free_mib, put_tool
-from machine import IMAGES, Machine
+from guests import AnelGuest, free_mib
+from pair import DISK, A, B, Pair
 from test_anel_migrate import NOTHING, memory_back, works_on
 
 pytestmark = [pytest.mark.anel, pytest.mark.full]
@@ -19,7 +17,7 @@ pytestmark = [pytest.mark.anel, pytest.mark.full]
 # QEMU so much translated code of one page that zeroing that page takes it seconds.
 WORK = ("mkfifo /tmp/never; (exec 9<>/tmp/never; n=0; x=$(seq 400); while :; do read -t 0.05 -u 9; echo \"$x\" >/tmp/b; "
         "read -r -d '' y </tmp/b; [ \"$x\" = \"$y\" ] || echo bad >>/tmp/bad; n=$((n+1)); echo $n >/tmp/n; done) >/dev/null 2>&1 &")
-A, B, IP = "10.0.0.1", "10.0.0.2", "10.0.0.50"
+IP = "10.0.0.50"
 # relay ANSWER ACT BYTES ACT HOST COMMAND...: ssh, and two acts of the shell: instead of passing on the receiver's ANSWER, and after so
 # many bytes for it. A question about a token goes straight through.
 RELAY = r"""#!/bin/bash
@@ -38,50 +36,18 @@ rm -f /run/to.$$ /run/from.$$
 """
 
 
-def pair_options(folder, other):
-    """One network card, and a third disk that both write to."""
-    net = "stream,id=n,addr.type=unix,addr.path=%s/net,server=%s" % (folder, "off" if other else "on")
-    return {"mem": "1100M", "dom0_mem": "512M", "tools": "anel", "wait": False, "extra": (
-        "-netdev", net, "-device", "virtio-net-pci,netdev=n,mac=52:54:00:00:00:0%d" % (2 if other else 1),
-        "-drive", "file=%s/shared.img,format=raw,file.locking=off,if=virtio" % folder)}
-
-
-def join(host, other):
-    """Its card on the bridge; the one's root may come to the other's by ssh."""
-    host.run("ip addr flush dev xenbr0; ip addr add %s/24 dev xenbr0; ip link set eth0 master xenbr0; ip link set eth0 up" % (
-        B if other else A))
-    host.run("ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key; mkdir -p /run/sshd /root/.ssh; chmod 700 /root/.ssh;"
-             "ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519; /usr/sbin/sshd", 120)
-    host.put("/usr/local/bin/relay", RELAY)
-    host.run("chmod +x /usr/local/bin/relay")
-    put_tool(host)
-
-
-def trust(host, other, address):
-    host.run("cat >>/root/.ssh/authorized_keys; chmod 600 /root/.ssh/authorized_keys", stdin=other.run("cat /root/.ssh/id_ed25519.pub"))
-    key = " ".join(other.run("cat /etc/ssh/ssh_host_ed25519_key.pub").split()[:2])
-    host.run("cat >>/root/.ssh/known_hosts", stdin="%s %s\n" % (address, key))
-
-
 @pytest.fixture(scope="module")
 def pair(hosts, our_hosts, tmp_path_factory):
     hosts.release()
     our_hosts.release()
-    folder, made = tmp_path_factory.mktemp("pair"), []
-    subprocess.run(["cp", "--sparse=always", "--reflink=auto", os.path.join(IMAGES, "guest.img"), str(folder / "shared.img")], check=True)
+    made = Pair(str(tmp_path_factory.mktemp("pair")))
     try:
-        for other in (False, True):
-            made.append(Machine("pair-%s" % "ab"[other], **pair_options(folder, other)))
-        for other, m in enumerate(made):
-            m.wait_ready()
-            join(m, other)
-        trust(made[0], made[1], B)
-        trust(made[1], made[0], A)
-        made[0].run("ping -c 1 -W 20 %s" % B, 60)
-        yield made
+        for m in made.hosts:
+            m.put("/usr/local/bin/relay", RELAY)
+            m.run("chmod +x /usr/local/bin/relay")
+        yield made.hosts
     finally:
-        for m in made:
-            m.close()
+        made.close()
 
 
 @pytest.fixture
@@ -98,7 +64,7 @@ def clean(pair):
 def guest(host, name, disk=False, **options):
     where = "root=/dev/xvda init=/usr/lib/anel/init " if disk else ""
     return AnelGuest(host, name, vif=True, extra=where + "anel.ip=" + IP, **options, disk=
-                     "format=raw,vdev=xvda,access=rw,backendtype=phy,target=/dev/vdc" if disk else None)
+                     "format=raw,vdev=xvda,access=rw,backendtype=phy,target=" + DISK if disk else None)
 
 
 def count(g):
