@@ -8,6 +8,7 @@
 #include "x86/io.h"
 #include "x86/traps.h"
 #include "gmem/guest_access.h"
+#include "gmem/guest_words.h"
 
 #define EFL_TF		(1u << 8)
 #define EFL_IF		(1u << 9)
@@ -20,7 +21,7 @@
 /* The part that every frame shares, from the lowest address up. */
 struct frame_tail { uint64_t rip, cs, rflags, rsp, ss; };
 
-__hot static void frame_tail(struct vcpu *v, const struct cpu_user_regs *regs, uint8_t mask, struct frame_tail *t)
+__hot static inline void frame_tail(const struct vcpu *v, const struct cpu_user_regs *regs, uint8_t mask, struct frame_tail *t)
 {
 	t->rip = regs->rip;
 	/* The kernel tells its own frames from its user's by RPL: its own show ring 0. */
@@ -32,7 +33,7 @@ __hot static void frame_tail(struct vcpu *v, const struct cpu_user_regs *regs, u
 	t->ss = regs->ss;
 }
 
-__hot static void enter_kernel(struct vcpu *v, struct cpu_user_regs *regs, uint64_t rsp, uint64_t eip)
+__hot static inline void enter_kernel(struct vcpu *v, struct cpu_user_regs *regs, uint64_t rsp, uint64_t eip)
 {
 	regs->rsp = rsp;
 	regs->rip = eip;
@@ -44,32 +45,22 @@ __hot static void enter_kernel(struct vcpu *v, struct cpu_user_regs *regs, uint6
 }
 
 /*
- * A stack page that is not yet writable in the shadow tables is made so with interrupts on only. Every way here
- * goes on to ret_to_guest, which looks again at what an interrupt may bring.
+ * The copy faulted. A stack page that is not yet writable in the shadow tables is made so with interrupts on only. Every way
+ * here goes on to ret_to_guest, which looks again at what an interrupt may bring. False: domain crashed.
  */
-static bool push_again(struct vcpu *v, void *rsp, const void *frame, size_t n)
+static bool push_again(struct vcpu *v, uint64_t rsp, const void *frame, size_t n)
 {
 	unsigned long flags = irq_save();
 	size_t left = n;
 
 	if (v->domain->pv->log_dirty && !(flags & EFL_IF)) {
 		irq_enable();
-		left = guest_copy_out(rsp, frame, n);
+		left = guest_copy_out((void *)rsp, frame, n);
 	}
 	irq_restore(flags);
+	if (left)
+		domain_crash(v->domain, "d%uv%u: cannot write a trap frame at %lx", v->domain->id, v->id, (unsigned long)rsp);
 	return !left;
-}
-
-/* Copies a finished frame below the kernel's stack pointer; n bytes, a multiple of 8. False: domain crashed. */
-__hot static bool push_frame(struct vcpu *v, uint64_t top, const void *frame, size_t n, uint64_t *rsp)
-{
-	*rsp = (top & ~15ull) - n;
-	if (unlikely(guest_copy_out((void *)*rsp, frame, n)) && !push_again(v, (void *)*rsp, frame, n)) {
-		domain_crash(v->domain, "d%uv%u: cannot write a trap frame at %lx", v->domain->id, v->id,
-			     (unsigned long)*rsp);
-		return false;
-	}
-	return true;
 }
 
 static uint64_t kernel_stack(struct vcpu *v, const struct cpu_user_regs *regs)
@@ -80,28 +71,34 @@ static uint64_t kernel_stack(struct vcpu *v, const struct cpu_user_regs *regs)
 __hot void pv_bounce(struct cpu_user_regs *regs, uint64_t eip, unsigned flags, uint32_t error_code)
 {
 	struct vcpu *v = current;
-	struct { uint64_t rcx, r11, v[6]; } f;
-	struct frame_tail t;
+	struct { uint64_t head[3]; struct frame_tail t; } f;
 	uint64_t rsp, top = kernel_stack(v, regs);
-	uint8_t mask = v->info->evtchn_upcall_mask;
-	size_t n = 0;
+	uint8_t mask = READ_ONCE(v->info->evtchn_upcall_mask);
 
 	if (unlikely(!eip)) {
 		domain_crash(v->domain, "d%uv%u: no handler registered for a trap or event (vector %u, rip %lx)",
 			     v->domain->id, v->id, regs->entry_vector & 0xff, (unsigned long)regs->rip);
 		return;
 	}
-	frame_tail(v, regs, mask, &t);
-	f.rcx = regs->rcx;
-	f.r11 = regs->r11;
-	if (flags & TBF_ERRCODE)
-		f.v[n++] = error_code;
-	__builtin_memcpy(&f.v[n], &t, sizeof(t));
-	n += 5;
+	frame_tail(v, regs, mask, &f.t);
 	if (!guest_kernel_mode(v))
 		pv_toggle_mode(v);
-	if (!push_frame(v, top, &f, (n + 2) * 8, &rsp))
-		return;
+	rsp = (top & ~15ull) - sizeof(f);
+	/* From the lowest address up: rcx, r11, and the error code if there is one. */
+	if (flags & TBF_ERRCODE) {
+		f.head[0] = regs->rcx;
+		f.head[1] = regs->r11;
+		f.head[2] = error_code;
+		if (unlikely(!guest_words_out(rsp, (uint64_t *)&f, 8)) && !push_again(v, rsp, &f, sizeof(f)))
+			return;
+	} else {
+		f.head[1] = regs->rcx;
+		f.head[2] = regs->r11;
+		rsp += 8;
+		if (unlikely(!guest_words_out(rsp, (uint64_t *)&f + 1, 7)) &&
+		    !push_again(v, rsp, (uint64_t *)&f + 1, sizeof(f) - 8))
+			return;
+	}
 	if (flags & TBF_INTERRUPT)
 		v->info->evtchn_upcall_mask = 1;
 	enter_kernel(v, regs, rsp, eip);
@@ -167,7 +164,8 @@ void pv_bounce_failsafe(struct cpu_user_regs *regs)
 	frame_tail(v, regs, v->info->evtchn_upcall_mask, &f.t);
 	if (!guest_kernel_mode(v))
 		pv_toggle_mode(v);
-	if (!push_frame(v, top, &f, sizeof(f), &rsp))
+	rsp = (top & ~15ull) - sizeof(f);
+	if (guest_copy_out((void *)rsp, &f, sizeof(f)) && !push_again(v, rsp, &f, sizeof(f)))
 		return;
 	if (v->pv->failsafe_disables_events)
 		v->info->evtchn_upcall_mask = 1;

@@ -8,7 +8,7 @@
 #include "pv/offsets.h"
 #include "x86/cpu.h"
 #include "x86/traps.h"
-#include "gmem/guest_access.h"
+#include "gmem/guest_words.h"
 
 #define EFL_FIXED	2u
 #define EFL_IF		(1u << 9)
@@ -16,29 +16,32 @@
 
 __hot void pv_toggle_mode(struct vcpu *v)
 {
-	v->pv->kernel_mode = !v->pv->kernel_mode;
+	struct pv_vcpu *pv = v->pv;
+	bool kernel = !pv->kernel_mode;
+
+	pv->kernel_mode = kernel;
 	/* KERNEL_GS_BASE always holds the base of the mode that is not in force. */
 	__asm__ volatile("swapgs" ::: "memory");
-	pv_load_root(v);
-	if (v->pv->kernel_mode)
+	cpu_load_root(pv->cr3[kernel]);
+	if (kernel)
 		guest_areas_retry(v);
 }
 
-__hot long hc_iret(struct hypercall *h)
+__hot void pv_iret(struct cpu_user_regs *regs)
 {
-	struct cpu_user_regs *regs = guest_cpu_user_regs();
 	struct vcpu *v = current;
 	struct iret_context c;
 
-	if (unlikely(guest_copy_in(&c, (const void *)regs->rsp, sizeof(c)))) {
+	BUILD_ASSERT(sizeof(c) == 9 * 8);
+	if (unlikely(!guest_words_in((uint64_t *)&c, regs->rsp, 9))) {
 		domain_crash(v->domain, "d%uv%u: cannot read an iret frame at %lx", v->domain->id, v->id,
 			     (unsigned long)regs->rsp);
-		return 0;
+		return;
 	}
 	if ((c.cs & 3) == 3) {
 		if (unlikely(!v->pv->guest_table_user)) {
 			domain_crash(v->domain, "d%uv%u: iret to user mode without a user page table", v->domain->id, v->id);
-			return 0;
+			return;
 		}
 		pv_toggle_mode(v);
 	}
@@ -57,5 +60,10 @@ __hot long hc_iret(struct hypercall *h)
 	}
 	v->in_nmi = 0;
 	v->info->evtchn_upcall_mask = !(c.rflags & EFL_IF);
+}
+
+long hc_iret(struct hypercall *h)
+{
+	pv_iret(guest_cpu_user_regs());
 	return 0;
 }

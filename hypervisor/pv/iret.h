@@ -5,5 +5,6 @@
 #include "sched/preempt.h"
 
 void pv_toggle_mode(struct vcpu *v);		/* kernel <-> user: root, GS */
+void pv_iret(struct cpu_user_regs *regs);	/* HYPERVISOR_iret; regs: the guest's, on this CPU's stack */
 hypercall_fn hc_iret;
 #endif

@@ -131,11 +131,11 @@ void guest_runstate_update(struct vcpu *v)
 	v->runstate_stale = false;
 }
 
-void guest_areas_retry(struct vcpu *v)
+void guest_areas_write(struct vcpu *v)
 {
-	if (unlikely(v->runstate_stale))
+	if (v->runstate_stale)
 		guest_runstate_update(v);
-	if (unlikely(v->time_stale) && v->time_guest)
+	if (v->time_stale && v->time_guest)
 		guest_time_update(v);
 }
 

@@ -51,7 +51,12 @@ void vcpu_stop_periodic(struct vcpu *v);
 void guest_time_update(struct vcpu *v);	/* vcpu_time_info of v, on its CPU */
 void guest_wallclock_update(struct domain *d);
 /* v, current, is in kernel mode now: writes the areas that were not mapped in user mode. Cheap if none is stale. */
-void guest_areas_retry(struct vcpu *v);
+void guest_areas_write(struct vcpu *v);
+static inline void guest_areas_retry(struct vcpu *v)
+{
+	if (unlikely(v->runstate_stale | v->time_stale))
+		guest_areas_write(v);
+}
 void guest_runstate_update(struct vcpu *v);	/* writes the registered area, v is current */
 int guest_time_create(struct domain *d); void guest_time_destroy(struct domain *d);
 int guest_tsc_get(struct domain *d, uint32_t *mode, uint64_t *elapsed_ns, uint32_t *gtsc_khz, uint32_t *incarnation);
