@@ -189,7 +189,8 @@ void cpu_early_init(void)
 	host_cr4 = choose_cr4();
 	smap_on = host_cpu.smap;
 	cpu_setup_registers();
-	clac();
+	if (smap_on)	/* clac() is not yet there */
+		__asm__ volatile(".byte 0x0f, 0x01, 0xca");
 	xstate_init();
 }
 

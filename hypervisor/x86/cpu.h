@@ -2,6 +2,7 @@
 /* Features of the host's CPUs and what the hypervisor makes of them; start of the other CPUs. */
 #ifndef X86_CPU_H
 #define X86_CPU_H
+#include "x86/alternative.h"
 #include "x86/current.h"
 #include "x86/reboot.h"
 #include "x86/tlb.h"
@@ -80,8 +81,8 @@ static inline void write_gs_base(uint64_t v)
 	else
 		wrmsr(MSR_GS_BASE, v);
 }
-/* User-access windows for SMAP: no-ops where the CPU has none. */
+/* User-access windows for SMAP: no-ops where the CPU has none, and until alternatives_apply. */
 extern bool smap_on;
-static inline void stac(void) { if (smap_on) __asm__ volatile(".byte 0x0f,0x01,0xcb" ::: "memory"); }
-static inline void clac(void) { if (smap_on) __asm__ volatile(".byte 0x0f,0x01,0xca" ::: "memory"); }
+static inline void stac(void) { ALTERNATIVE_3(ALT_SMAP, "0x0f, 0x01, 0xcb"); }
+static inline void clac(void) { ALTERNATIVE_3(ALT_SMAP, "0x0f, 0x01, 0xca"); }
 #endif

@@ -33,10 +33,7 @@
 	push %r13
 	push %r14
 	push %r15
-	cmpb $0, smap_on(%rip)
-	je .Lno_smap\@
-	.byte 0x0f, 0x01, 0xca		/* clac */
-.Lno_smap\@:
+	ALTERNATIVE ALT_SMAP, ".byte 0x0f, 0x01, 0xca"	/* clac */
 	mov %rsp, %rdi
 .endm
 

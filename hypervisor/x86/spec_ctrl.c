@@ -218,6 +218,8 @@ void spec_patch(void)
 		wanted |= 1u << ALT_RSB;
 	if (spec.verw_pv)
 		wanted |= 1u << ALT_VERW;
+	if (smap_on)
+		wanted |= 1u << ALT_SMAP;
 	alternatives_apply(wanted, spec.thunk);
 	log_plan();
 }
