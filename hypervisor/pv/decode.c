@@ -230,12 +230,34 @@ static bool immediate(struct cursor *c, unsigned attr, struct insn *o)
 	return ok;
 }
 
+/* The form of most stores to page tables: REX.W, an opcode with ModRM and no immediate, an operand without SIB or rip. */
+static bool decode_usual(const uint8_t *code, const struct cpu_user_regs *regs, struct insn *o)
+{
+	unsigned m = code[2], mod = m >> 6;
+	int32_t disp = 0;
+
+	if ((code[0] & 0xf8) != 0x48 || one_byte[code[1]] != (V | M) || mod == 3 || (m & 7) == 4 || (m & 0xc7) == 5)
+		return false;
+	if (mod == 1)
+		disp = (int8_t)code[3];
+	else if (mod == 2)
+		disp = (int32_t)(code[3] | code[4] << 8 | code[5] << 16 | (uint32_t)code[6] << 24);
+	*o = (struct insn){
+		.len = mod == 2 ? 7 : 3 + mod, .opcode = code[1], .rex = code[0], .has_modrm = true, .mem = true, .modrm = m,
+		.reg = (m >> 3 & 7) | (code[0] & 4) << 1, .rm = (m & 7) | (code[0] & 1) << 3, .bytes = 8,
+	};
+	o->ea = reg64(regs, o->rm) + disp;
+	return true;
+}
+
 int insn_decode(const uint8_t *code, unsigned n, const struct cpu_user_regs *regs, struct insn *out)
 {
 	struct cursor c = { code, code + (n < INSN_MAX ? n : INSN_MAX) };
 	bool rip_relative = false;
 	unsigned attr;
 
+	if (n >= 7 && decode_usual(code, regs, out))
+		return 0;
 	*out = (struct insn){ 0 };
 	if (!prefixes(&c, out))
 		return -EFAULT;

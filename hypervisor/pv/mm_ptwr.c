@@ -55,16 +55,8 @@ static uint64_t add_flags(uint64_t a, uint64_t b, unsigned bytes)
 	return f | ((a ^ b ^ r) & EFL_AF);
 }
 
-/* What a store instruction does to a word: from its old value. */
-struct effect {
-	uint64_t val;
-	uint64_t flags;			/* of EFL_ARITH */
-	bool set_flags, write;
-	int to_reg; uint64_t reg_val;	/* register that gets the old value, or -1 */
-};
-
 /* op: 0 add, 1 or, 4 and, 5 sub, 6 xor */
-static bool alu(unsigned op, uint64_t old, uint64_t src, const struct insn *i, struct effect *e)
+static bool alu(unsigned op, uint64_t old, uint64_t src, const struct insn *i, struct store_effect *e)
 {
 	e->set_flags = true;
 	switch (op) {
@@ -87,7 +79,7 @@ static bool alu(unsigned op, uint64_t old, uint64_t src, const struct insn *i, s
 
 /* op: 1 bts, 2 btr, 3 btc */
 static bool bit_op(unsigned op, uint64_t old, uint64_t bit, const struct insn *i, const struct cpu_user_regs *regs,
-		   struct effect *e)
+		   struct store_effect *e)
 {
 	uint64_t m = 1ull << (bit & (8 * i->bytes - 1));
 
@@ -97,7 +89,7 @@ static bool bit_op(unsigned op, uint64_t old, uint64_t bit, const struct insn *i
 	return op != 0;
 }
 
-static bool effect_two_byte(const struct insn *i, const struct cpu_user_regs *regs, uint64_t old, struct effect *e)
+static bool effect_two_byte(const struct insn *i, const struct cpu_user_regs *regs, uint64_t old, struct store_effect *e)
 {
 	uint64_t acc;
 
@@ -130,7 +122,7 @@ static bool effect_two_byte(const struct insn *i, const struct cpu_user_regs *re
 }
 
 static bool effect_one_byte(const struct insn *i, const struct cpu_user_regs *regs, uint64_t old, uint64_t source,
-			    struct effect *e)
+			    struct store_effect *e)
 {
 	switch (i->opcode) {
 	case 0x00 ... 0x01: case 0x08 ... 0x09: case 0x20 ... 0x21: case 0x28 ... 0x29: case 0x30 ... 0x31:
@@ -220,33 +212,29 @@ bool store_fetch(const struct cpu_user_regs *regs, uint64_t addr, struct store *
 	return true;
 }
 
-bool store_compute(const struct store *s, const struct cpu_user_regs *regs, uint64_t old, uint64_t *val, bool *write)
+bool store_compute(struct store *s, const struct cpu_user_regs *regs, uint64_t old, uint64_t *val, bool *write)
 {
-	struct effect e = { .write = true, .to_reg = -1 };
 	const struct insn *i = &s->insn;
+	struct store_effect *e = &s->effect;
 
+	*e = (struct store_effect){ .write = true, .to_reg = -1 };
 	old &= size_mask(i->bytes);
-	if (!(i->map ? effect_two_byte(i, regs, old, &e) : effect_one_byte(i, regs, old, s->source, &e)))
+	if (!(i->map ? effect_two_byte(i, regs, old, e) : effect_one_byte(i, regs, old, s->source, e)))
 		return false;
-	*val = e.val & size_mask(i->bytes);
-	*write = e.write;
+	*val = e->val & size_mask(i->bytes);
+	*write = e->write;
 	return true;
 }
 
-void store_finish(const struct store *s, struct cpu_user_regs *regs, uint64_t old)
+void store_finish(const struct store *s, struct cpu_user_regs *regs)
 {
-	struct effect e = { .write = true, .to_reg = -1 };
 	const struct insn *i = &s->insn;
+	const struct store_effect *e = &s->effect;
 
-	old &= size_mask(i->bytes);
-	if (i->map)
-		effect_two_byte(i, regs, old, &e);
-	else
-		effect_one_byte(i, regs, old, s->source, &e);
-	if (e.to_reg >= 0)
-		insn_reg_write(regs, e.to_reg, i, e.reg_val);
-	if (e.set_flags)
-		regs->rflags = (regs->rflags & ~EFL_ARITH) | e.flags;
+	if (e->to_reg >= 0)
+		insn_reg_write(regs, e->to_reg, i, e->reg_val);
+	if (e->set_flags)
+		regs->rflags = (regs->rflags & ~EFL_ARITH) | e->flags;
 	regs->rflags &= ~0x10000ul;	/* RF */
 	if (!is_string(i) || string_step(i, regs))
 		regs->rip += i->len;
@@ -276,7 +264,7 @@ static bool store_to_entry(struct vcpu *v, struct frame *l1, uint64_t addr, stru
 	} while (rc == 1);
 	if (rc)
 		return false;
-	store_finish(&s, regs, old >> shift);
+	store_finish(&s, regs);
 	return true;
 }
 

@@ -52,6 +52,6 @@ bool pv_ro_mmio_fault(struct vcpu *v, uint64_t addr, struct cpu_user_regs *regs)
 	} else if (!store_compute(&s, regs, old, &val, &write)) {
 		return false;
 	}
-	store_finish(&s, regs, old);
+	store_finish(&s, regs);
 	return true;
 }

@@ -150,7 +150,7 @@ struct domain *pv_frame_owner(domid_t id, int *err)
  * Tables of the running guest may go while they are walked, by another vCPU of it: every step asks whether the frame is RAM,
  * and a caller that writes takes references and the table's lock and looks again.
  */
-static bool walk_step(uint64_t **table, unsigned idx, uint64_t *e)
+static inline __attribute__((always_inline)) bool walk_step(uint64_t **table, unsigned idx, uint64_t *e)
 {
 	*e = READ_ONCE((*table)[idx]);
 	if (!(*e & PTE_P) || !mfn_counted(pte_mfn(*e)))

@@ -316,6 +316,20 @@ static int batch_run(const struct mmu_update *guest, uint32_t count, struct mmu_
 	return rc;
 }
 
+/* As batch_run does one, which is what a kernel's fault handler asks for. */
+static int batch_one(const struct mmu_update *guest, struct mmu_batch *b, uint32_t *done)
+{
+	struct mmu_update req;
+	int rc;
+
+	if (guest_copy_in(&req, guest, sizeof(req)))
+		return -EFAULT;
+	rc = update_one(&req, b);
+	batch_close(b);
+	*done = !rc;
+	return rc;
+}
+
 static int batch_owners(uint32_t foreign, struct mmu_batch *b)
 {
 	struct domain *d = current->domain;
@@ -354,7 +368,7 @@ long hc_mmu_update(struct hypercall *h)
 	rc = batch_owners(h->a[3], &b);
 	if (rc)
 		return rc;
-	rc = batch_run(req, count, &b, &done);
+	rc = count == 1 ? batch_one(req, &b, &done) : batch_run(req, count, &b, &done);
 	if (guest_done)
 		pv_done_out(guest_done, before + done);
 	if (rc != -EAGAIN_HYPERCALL)
