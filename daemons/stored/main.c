@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/rseq.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -109,6 +111,14 @@ static const struct control_verb verbs[] = {
 	{ NULL, NULL, NULL },
 };
 
+/* The kernel need not write down, each time that we run again, on which CPU: one thread does not ask. */
+static void forget_cpu(void)
+{
+	if (__rseq_size)
+		syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, sizeof(struct rseq), RSEQ_FLAG_UNREGISTER,
+			RSEQ_SIG);
+}
+
 int main(int argc, char **argv)
 {
 	static struct server server;
@@ -140,6 +150,7 @@ int main(int argc, char **argv)
 	err = skel_drop_privileges(&privileges);
 	if (err)
 		return skel_fail("giving privileges away", err);
+	forget_cpu();
 	skel_ready("serving");
 	server_run(&server);
 	server_stop(&server);
