@@ -47,17 +47,19 @@ def compile_programs(output):
 
 
 def compile_all():
-    """The plugin; and the disk with the programs: a tar archive."""
+    """The plugins; and the disk with the programs: a tar archive."""
     os.makedirs(OUT, exist_ok=True)
     programs = os.path.join(OUT, "anel-bench")
-    disk, plugin = os.path.join(OUT, "anel-bench.tar"), os.path.join(OUT, "count.so")
+    disk = os.path.join(OUT, "anel-bench.tar")
     if not newer(disk, sources("programs")):
         compile_programs(programs)
         with tarfile.open(disk, "w") as t:
             for path in (programs, os.path.join(HERE, "programs/compile.sh")):
                 t.add(path, os.path.basename(path))
-    if not newer(plugin, sources("plugin")):
-        run_tool("gcc", *FLAGS, "-shared", "-fPIC", "-fvisibility=hidden", "-o", plugin, *sources("plugin"))
+    for source in sources("plugin"):
+        plugin = os.path.join(OUT, os.path.basename(source).replace(".c", ".so"))
+        if not newer(plugin, [source]):
+            run_tool("gcc", *FLAGS, "-shared", "-fPIC", "-fvisibility=hidden", "-o", plugin, source)
 
 
 def wanted(patterns):

@@ -28,6 +28,7 @@ enum section {
 	SECTION_NET_RECEIVE,
 	SECTION_NET_PING,
 	SECTION_CROWD,
+	SECTION_STORE,
 	SECTION_RUN = 64,	/* and on: commands run by "run" */
 };
 

@@ -261,12 +261,14 @@ int cmd_store(int argc, char **argv)
 	flooding = strstr(row->name, "flood") ? flood() : 0;
 	cpu = cpu_of(pid);
 	start = now();
+	mark_begin(SECTION_STORE);
 	if (!strncmp(row->name, "connect", 7))
 		connecting(c, count, start + seconds);
 	else if (count == 1)
 		one(c, start + seconds);
 	else
 		crowd(c, count, start + seconds);
+	mark_end(SECTION_STORE);
 	seconds = now() - start;
 	cpu = cpu_of(pid) - cpu;
 	if (flooding)
