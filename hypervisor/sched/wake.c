@@ -117,6 +117,8 @@ enum pull pull_for_idle(struct runqueue *rq, unsigned cpu)
 	unsigned victim = cpu;
 	enum pull got = PULL_NONE;
 
+	if (cpumask_empty(&waiting_cpus))	/* most often; to count them takes longer */
+		return PULL_NONE;
 	for (unsigned n = cpumask_weight(&waiting_cpus); n; n--) {
 		enum pull one;
 
