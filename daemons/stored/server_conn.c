@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Connections come and go. */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -545,8 +546,10 @@ void server_attach(struct server *v)
 		introduce_dom0(v);
 }
 
-static void turns(struct server *v)
+/* True: some have their answer, and others in the queue have sent more than their turns took. */
+static bool turns(struct server *v)
 {
+	bool answered = false, more = false;
 	struct list now;
 
 	/* One turn for each that stands in the queue now, then those that came meanwhile are looked at. */
@@ -563,20 +566,27 @@ static void turns(struct server *v)
 		list_remove(&cl->run);
 		if (server_serve(v, cl))
 			server_wake(v, cl);
+		answered |= !cl->more;
+		more |= cl->more;
 		if (cl->conn && !cl->conn->ring && !cl->watched && server_watch(v, cl, SOCKET_EVENTS) < 0)
 			server_commit(v, server_record(v, REC_DISCONNECT, cl->conn->slot, 0, 0));
 		if (cl->conn && cl->conn->ring && list_empty(&cl->conn->dirty))
 			list_append(&v->store.dirty, &cl->conn->dirty);
 		server_flush(v);
 	}
+	return answered && more;
 }
 
 void server_run(struct server *v)
 {
 	server_flush(v);
 	while (!v->loop.stop && loop_once(&v->loop, list_empty(&v->run)) >= 0) {
-		turns(v);
+		bool flooded = turns(v);
+
 		server_flush(v);
+		/* Who has an answer may ask again before the flood's next turn, also where it shares this CPU. */
+		if (flooded)
+			sched_yield();
 		if (journal_due(&v->journal))
 			journal_renew(&v->journal, &v->store, v->journal.instance);
 		if (v->journal.records >= v->doom_at)
