@@ -227,14 +227,16 @@ static uint64_t take_block_of(struct node *n, uint64_t mfn, unsigned *order, boo
 int frame_offline(mfn_t m)
 {
 	struct node *n = nodes[mfn_to_node(m)];
-	int rc = READ_ONCE(n->scrubbing) ? -EAGAIN : -EBUSY;
 	unsigned order;
 	uint32_t stamp;
 	uint64_t head;
 	bool dirty;
+	int rc;
 
 	spin_lock(&n->lock);
 	settle(n);
+	/* Under the lock: an idle CPU may just have taken its block to scrub it. */
+	rc = n->scrubbing ? -EAGAIN : -EBUSY;
 	head = take_block_of(n, m.n, &order, &dirty, &stamp);
 	if (head != ~0ull) {
 		while (order--) {

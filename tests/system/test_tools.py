@@ -7,9 +7,10 @@ import pytest
 from guests import AnelGuest, Guest, left_of, put_tool, wait_gone
 
 PIDS = {"anel-stored": "/run/xenstore.pid", "anel-consoled": "/run/xenconsoled.pid", "anel-domd": "/run/anel-domd.pid"}
-# Open until the guest's answer has come through it; a client reads from a terminal alone.
+# Open until the guest's answer has come through it and the client has ended: script(1) types ^D at its input's end, at which a guest's
+# shell, its init, ends. A client reads from a terminal alone.
 CONSOLE = ("rm -f /run/in; mkfifo /run/in; timeout 60 script -qfc '%s console theirs' /dev/null </run/in >/run/out 2>&1 & exec 3>/run/in; "
-           "echo 'echo %s-$((40 + 2))' >&3; until grep -q %s-42 /run/out; do sleep 0.2; done; kill $!")
+           "echo 'echo %s-$((40 + 2))' >&3; until grep -q %s-42 /run/out; do sleep 0.2; done; kill $!; wait $!; true")
 
 
 def daemons(host):
