@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""move.py [--quick] [--rounds N] [--json FILE]: saving, restoring and moving a guest by xl and by anel.
+"""move.py [--quick] [--rounds N] [--remote] [--json FILE]: saving, restoring and moving a guest by xl and by anel.
 
 In turn: a boot of Debian's Xen with xl, a boot of Anel with xl and anel in turn. The guest has 256 MiB, a disk and a card, and does
 nothing; files are on a tmpfs. It is PV, but for xl's move on Debian's Xen, which can do that live with PVH guests only. The gap is the
 longest time between two answers to pings of 200 a second while the guest is moved; lost are those that had no answer. anel's move says
-where its time went.
+where its time went. With --remote only anel's moves to another host: two machines at once, by ssh, there and back; pings come from
+where the guest was.
 """
 import argparse
 import json
@@ -21,6 +22,7 @@ sys.path[:0] = [HERE, os.path.join(TOP, "harness")]
 
 import guests       # noqa: E402
 import machine      # noqa: E402
+import pair         # noqa: E402
 
 KERNELS = {"Xen": os.path.join(TOP, "build/images/peer-xen"), "Anel": os.path.join(TOP, "build/release/hypervisor/anel")}
 ADDRESS = "10.0.0.60"
@@ -60,8 +62,9 @@ def moved(host, command):
     return (*taken, max(b - a for a, b in zip(times, times[1:])), sent - received)
 
 
-def make_guest(host, kind):
-    disk = "format=raw,vdev=xvda,access=rw,backendtype=phy,target=" + host.run("findfs LABEL=anel-guest").strip()
+def make_guest(host, kind, where=None):
+    where = where or host.run("findfs LABEL=anel-guest").strip()
+    disk = "format=raw,vdev=xvda,access=rw,backendtype=phy,target=" + where
     g = guests.Guest(host, "moved", memory=256, disk=disk, vif=True,
                      extra="root=/dev/xvda init=/usr/lib/anel/init anel.ip=" + ADDRESS)
     host.run("sed -i 's/^type=.*/type=\"%s\"/' %s" % (kind, g.config))
@@ -118,6 +121,18 @@ class Bench:
         finally:
             host.close()
 
+    def remote(self, number, samples):
+        """There and back for each sample."""
+        with tempfile.TemporaryDirectory() as folder:
+            two = pair.Pair(folder, "move-pair%d" % number, kernel=KERNELS["Anel"], kernel_args="quiet", cpu=machine.PEER_CPU)
+            try:
+                make_guest(two.hosts[0], "pv", pair.DISK)
+                for _ in range(samples):
+                    for here, there in ((two.hosts[0], pair.B), (two.hosts[1], pair.A)):
+                        self.move(here, "anel, Anel", {"migrate": "anel migrate --live --verbose moved " + there})
+            finally:
+                two.close()
+
     def median(self, column, row):
         values = self.samples.get(column, {}).get(row)
         return statistics.median(values) if values else None
@@ -138,6 +153,7 @@ def main():
     p.add_argument("--samples", type=int, default=2, help="of each row and boot (2)")
     p.add_argument("--quick", action="store_true", help="one boot of each, one sample")
     p.add_argument("--side", choices=list(KERNELS), action="append", help="this one alone")
+    p.add_argument("--remote", action="store_true", help="anel's moves to another host alone")
     p.add_argument("--json", metavar="FILE", help="write all samples")
     p.add_argument("--by-instructions", action="store_true", help="a dom0 of one CPU, whose time goes by instructions")
     options = p.parse_args()
@@ -149,9 +165,12 @@ def main():
     os.environ.setdefault("ANEL_LOGS", os.path.join(TOP, "build/bench/logs"))
     bench, failed = Bench(options.by_instructions), []
     for i in range(options.rounds):
-        for side in options.side or KERNELS:
+        for side in ["remote"] if options.remote else options.side or KERNELS:
             try:
-                bench.boot(side, i, options.samples)
+                if options.remote:
+                    bench.remote(i, options.samples)
+                else:
+                    bench.boot(side, i, options.samples)
             except (machine.Failed, machine.Dead) as e:
                 failed.append("%s, boot %d: %s" % (side, i, e))
                 print(e, file=sys.stderr)
