@@ -56,9 +56,9 @@ def compile_all():
         with tarfile.open(disk, "w") as t:
             for path in (programs, os.path.join(HERE, "programs/compile.sh")):
                 t.add(path, os.path.basename(path))
-    for source in sources("plugin"):
+    for source in (s for s in sources("plugin") if s.endswith(".c")):
         plugin = os.path.join(OUT, os.path.basename(source).replace(".c", ".so"))
-        if not newer(plugin, [source]):
+        if not newer(plugin, sources("plugin")):
             run_tool("gcc", *FLAGS, "-shared", "-fPIC", "-fvisibility=hidden", "-o", plugin, source)
 
 

@@ -12,37 +12,15 @@
  *
  * With symbols=FILE (what `nm -n` prints of the hypervisor) and functions=FILE, the second gets for each section how often each
  * of the hypervisor's functions was entered at its beginning and how many instructions it executed, a line each.
- *
- * The interface is QEMU 7.2's, version 1; Debian packages no header of it, so its functions are declared here.
  */
 #include <inttypes.h>
 #include <pthread.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPORT __attribute__((visibility("default")))
-
-typedef uint64_t plugin_id;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-struct qemu_info;
-
-EXPORT int qemu_plugin_version = 1;
-EXPORT int qemu_plugin_install(plugin_id id, const struct qemu_info *info, int argc, char **argv);
-
-void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*cb)(plugin_id, struct qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, void (*cb)(unsigned, void *), int flags, void *data);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*cb)(unsigned, void *), int flags,
-					    void *data);
-void qemu_plugin_register_atexit_cb(plugin_id id, void (*cb)(plugin_id, void *), void *data);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+#include "qemu_plugin.h"
 
 enum ring { USER, KERNEL, HYPERVISOR, RINGS };
 
@@ -246,15 +224,11 @@ static int kind_of(const uint8_t *p, size_t size, enum ring ring)
 
 static void look_at(struct qemu_plugin_insn *insn, enum ring ring)
 {
-	static const uint8_t nop[] = { 0x0f, 0x1f, 0x84, 0x00 };
-	const uint8_t *p = qemu_plugin_insn_data(insn);
-	size_t size = qemu_plugin_insn_size(insn);
-	int kind = kind_of(p, size, ring);
+	int kind = kind_of(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn), ring);
 
 	if (kind >= 0)
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, one, 0, (void *)(uintptr_t)kind);
-	if (size == 8 && !memcmp(p, nop, sizeof(nop)) && p[7] == 'A' && (p[6] == 'b' || p[6] == 'e') && p[5] == 0)
-		qemu_plugin_register_vcpu_insn_exec_cb(insn, p[6] == 'b' ? begin : end, 0, (void *)(uintptr_t)p[4]);
+	at_mark(insn, begin, end);
 }
 
 static void translated(plugin_id id, struct qemu_plugin_tb *tb)

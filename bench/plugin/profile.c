@@ -12,31 +12,12 @@
  * until then. A string instruction counts once for each of its rounds. An instruction block that faults counts as whole.
  */
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPORT __attribute__((visibility("default")))
-
-typedef uint64_t plugin_id;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-struct qemu_info;
-
-EXPORT int qemu_plugin_version = 1;
-EXPORT int qemu_plugin_install(plugin_id id, const struct qemu_info *info, int argc, char **argv);
-
-void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*cb)(plugin_id, struct qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, void (*cb)(unsigned, void *), int flags, void *data);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*cb)(unsigned, void *), int flags,
-					    void *data);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+#include "qemu_plugin.h"
 
 /* A block's data: its function, what it tells, its instructions. */
 #define FUNCTION_BITS 17
@@ -114,7 +95,6 @@ static void end(unsigned cpu, void *data)
 
 static void translated(plugin_id id, struct qemu_plugin_tb *tb)
 {
-	static const uint8_t nop[] = { 0x0f, 0x1f, 0x84, 0x00 };
 	uint64_t address = qemu_plugin_tb_vaddr(tb), n = qemu_plugin_tb_n_insns(tb);
 	unsigned f = function_of(address), tells = 0;
 
@@ -125,14 +105,8 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb)
 	if (functions[f].address == address)
 		tells |= ENTRY | (strcmp(functions[f].name, "__switch_to_asm") ? 0 : SWITCH);
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, block, 0, (void *)(uintptr_t)(n << 32 | tells << FUNCTION_BITS | f));
-	for (size_t i = 0; i < n; i++) {
-		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-		const uint8_t *p = qemu_plugin_insn_data(insn);
-
-		if (qemu_plugin_insn_size(insn) == 8 && !memcmp(p, nop, sizeof(nop)) && p[7] == 'A' && p[5] == 0 &&
-		    (p[6] == 'b' || p[6] == 'e'))
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, p[6] == 'b' ? begin : end, 0, (void *)(uintptr_t)p[4]);
-	}
+	for (size_t i = 0; i < n; i++)
+		at_mark(qemu_plugin_tb_get_insn(tb, i), begin, end);
 }
 
 static void read_symbols(const char *path)

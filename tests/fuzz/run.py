@@ -105,7 +105,7 @@ def fuzz(name, seconds):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p = argparse.ArgumentParser(description=__doc__.split("\n\n")[0].replace("\n", " "))
     p.add_argument("name", nargs="*")
     p.add_argument("--seconds", type=int, default=10)
     p.add_argument("--until", type=int)
