@@ -355,6 +355,23 @@ static void runs(const struct receipt *r, const struct vm_receive *v, int in, in
 		unlink(r->path);
 }
 
+/* The sender hears of a name that is taken when it waits to hear of the guest; we look while it gives the guest away. */
+static int await_go(const struct receipt *r, const struct vm_receive *v, int in, int out, struct why *why)
+{
+	struct why taken;
+	int rc = vm_step("receive", "have", why), name;
+
+	if (!rc)
+		rc = write_line(out, "have", why);
+	if (rc)
+		return rc;
+	name = vm_name_still_free(r->host, v->name, v->config.uuid, &taken);
+	rc = expect(in, "go", SILENCE, why);
+	if (!rc && name)
+		*why = taken;
+	return rc ? rc : name;
+}
+
 int vm_migrate_receive(struct vm_host *host, int in, int out, vm_taken_fn *taken, struct why *why)
 {
 	struct receipt r = { host, -1, "", false };
@@ -370,11 +387,7 @@ int vm_migrate_receive(struct vm_host *host, int in, int out, vm_taken_fn *taken
 	if (!rc) {
 		rc = vm_receive(host, &v, why);
 		if (!rc) {
-			rc = vm_step("receive", "have", why);
-			if (!rc)
-				rc = write_line(out, "have", why);
-			if (!rc)
-				rc = expect(in, "go", SILENCE, why);
+			rc = await_go(&r, &v, in, out, why);
 			t.go = clock_ns(CLOCK_MONOTONIC);
 			if (rc)
 				vm_destroy(host, v.id, &(struct why){ "" });

@@ -65,7 +65,13 @@ static bool has(const char *now, const char *name, bool itself)
 	return !now[n] ? !itself : !strcmp(now + n, VM_COMING) || !strcmp(now + n, VM_GOING);
 }
 
-int vm_name_free(struct vm_host *host, const char *name, const uint8_t *uuid, struct why *why)
+static bool is_others(const char *now, const char *name, bool itself)
+{
+	return !itself && !strcmp(now, name);
+}
+
+static int nobody(struct vm_host *host, bool (*taken)(const char *now, const char *name, bool itself), const char *name,
+		  const uint8_t *uuid, struct why *why)
 {
 	struct xen_domctl_getdomaininfo info[AT_ONCE];
 	domid_t first = 0;
@@ -78,11 +84,21 @@ int vm_name_free(struct vm_host *host, const char *name, const uint8_t *uuid, st
 			return why_set(why, n, "the hypervisor does not list its domains: %s", strerror(-n));
 		for (int i = 0; i < n && !rc; i++) {
 			now = vm_name(host, info[i].domain);
-			if (now && has(now, name, uuid && !memcmp(info[i].handle, uuid, sizeof(info[i].handle))))
+			if (now && taken(now, name, uuid && !memcmp(info[i].handle, uuid, sizeof(info[i].handle))))
 				rc = why_set(why, -EEXIST, "there is a domain %s already (%u)", now, info[i].domain);
 			free(now);
 		}
 		first = n ? info[n - 1].domain + 1 : 0;
 	} while (n == AT_ONCE && !rc);
 	return rc;
+}
+
+int vm_name_free(struct vm_host *host, const char *name, const uint8_t *uuid, struct why *why)
+{
+	return nobody(host, has, name, uuid, why);
+}
+
+int vm_name_still_free(struct vm_host *host, const char *name, const uint8_t *uuid, struct why *why)
+{
+	return nobody(host, is_others, name, uuid, why);
 }

@@ -22,5 +22,7 @@ void vm_name_release(const char *name, int held);
  * have it, but what a move has left may not.
  */
 int vm_name_free(struct vm_host *host, const char *name, const uint8_t *uuid, struct why *why);
+/* Of a guest that has come under this UUID: 0, or -EEXIST if another is called so meanwhile. xl does not ask who holds a name. */
+int vm_name_still_free(struct vm_host *host, const char *name, const uint8_t *uuid, struct why *why);
 
 #endif

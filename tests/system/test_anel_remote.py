@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from guests import AnelGuest, free_mib
+from guests import AnelGuest, Guest, free_mib
 from pair import DISK, A, B, Pair
 from test_anel_migrate import NOTHING, memory_back, works_on
 
@@ -192,12 +192,15 @@ def test_refused_there(clean):
     g = guest(here, "only", disk=True).create()
     g.run(WORK, 60)
 
-    def refused(why):
-        rc, out = here.try_run("anel migrate --live only %s 2>&1" % B, 200)
+    def refused(why, words="only " + B):
+        rc, out = here.try_run("anel migrate --live %s 2>&1" % words, 200)
         assert rc == 1 and re.search("the other side: .*" + why, out), out
 
     other = AnelGuest(there, "only", memory=96).create(ready=None, flags="-p")
     refused("there is a domain only already")
+    other.destroy()
+    other = Guest(there, "only", memory=96)
+    refused("there is a domain only already", relay(B, size=3000000, then=SSH % B + "xl create -q -p %s </dev/null" % other.config))
     other.destroy()
     other = AnelGuest(there, "big", memory=free_mib(there) - 100).create(ready=None, flags="-p")
     refused("the host has not got 192 MiB")
