@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Guests out of a domain and into another by `anel`: files, by its own hand and xl's, and moves to the same host; failures at each step."""
 import json
+import os
 import re
 
 import pytest
 
 from guests import AnelGuest, Guest, all_back, free_mib, left_of, wait_gone
+from machine import PEER
 from test_anel import disk
 from test_migrate import WORK
 
@@ -49,8 +51,13 @@ def memory_back(host, before):
     return before - TABLE_MIB - 1 <= free_mib(host) <= before
 
 
+# Counts, and starts no program: on Debian's Xen in QEMU 7.2 new processes, dom0's too, are at times given wrong memory while another
+# domain starts programs without a pause.
+COUNT = "(n=0; while :; do n=$((n+1)); echo $n >/tmp/n; done) >/dev/null 2>&1 & dd if=/dev/urandom of=/tmp/a bs=64k count=64 2>/dev/null"
+
+
 def count(g):
-    return int(g.run("cat /tmp/n", 60))
+    return int(g.run("for i in $(seq 100); do read -r n </tmp/n && break; done; echo $n", 60))   # it may just be written
 
 
 def works_on(g, before):
@@ -121,6 +128,30 @@ def test_live(anel):
         assert said.index(a) < said.index(b), out
     assert next(t for t, what in times if what == "here: it is suspended") == "+0.0000"
     works_on(g, before)
+    anel.until("ping -c 1 -W 5 10.0.0.46 | grep -c '1 received'", r"^1$", 60)
+    assert left_of(anel, old) == []
+    g.destroy()
+    wait_gone(anel)
+    assert memory_back(anel, free)
+
+
+@pytest.mark.skipif(not PEER and not os.environ.get("ANEL_FULL"), reason="only with --full")
+def test_not_live(anel):
+    """A guest that writes all the time is moved suspended. Debian's Xen does not follow its writes: there --live is refused, and it goes on."""
+    free = free_mib(anel)
+    g = AnelGuest(anel, "moved", vcpus=2, vif=True, extra="anel.ip=10.0.0.46").create()
+    g.run(COUNT, 60)
+    old, before, sums = g.domid(), count(g), g.run("sha256sum /tmp/a", 60)
+    if PEER:
+        rc, out = anel.try_run("anel migrate --live moved localhost 2>&1", 120)
+        assert rc == 1 and "cannot follow the writes" in out and "without --live" in out, out
+        assert same_guest(anel, "moved")["id"] == old
+        works_on(g, before)
+        before = count(g)
+    anel.run("anel migrate moved localhost", 300)
+    assert same_guest(anel, "moved")["id"] != old
+    works_on(g, before)
+    assert g.run("sha256sum /tmp/a", 60) == sums
     anel.until("ping -c 1 -W 5 10.0.0.46 | grep -c '1 received'", r"^1$", 60)
     assert left_of(anel, old) == []
     g.destroy()
