@@ -19,11 +19,10 @@ def put_loop(host):
     import run
     with open(run.build("idle"), "rb") as f:
         host.put("/run/idle", f.read())
-    with open(os.path.join(HERE, "dom0/kills.py")) as f:
-        host.put("/run/kills.py", f.read())
-    with open(os.path.join(HERE, "dom0/frames.c")) as f:
-        host.put("/run/frames.c", f.read())
-    host.run("gcc -O1 -o /run/frames /run/frames.c -lxenctrl", 120)
+    for path in ("dom0/kills.py", "dom0/looks.py", "dom0/frames.c", "../store/client.py", "../store/page.py"):
+        with open(os.path.join(HERE, path)) as f:
+            host.put("/run/" + os.path.basename(path), f.read())
+    host.run("gcc -O1 -shared -fPIC -o /run/frames.so /run/frames.c -lxenctrl", 120)
 
 
 def kill(host, kills, *verbs):

@@ -2,7 +2,7 @@
 /*
  * frames: prints the host's free frames.
  * frames CYCLES MIB [DOMID]: creates and destroys a domain of MIB MiB as often, through Debian's libxenctrl, then prints them.
- * Compiled and run in dom0 by the system tests.
+ * Compiled and run in dom0 by the system tests; as a library, frames_free and frames_domains are for looks.py.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -59,6 +59,33 @@ static int cycle(xc_interface *xch, unsigned long pages, uint32_t domid)
 	}
 	free(extent);
 	return rc;
+}
+
+static xc_interface *handle(void)
+{
+	static xc_interface *xch;
+
+	if (!xch)
+		xch = xc_interface_open(NULL, NULL, 0);
+	return xch;
+}
+
+int frames_free(unsigned long *pages)
+{
+	return handle() ? free_frames(handle(), pages) : -1;
+}
+
+/* How many; the state is 3 if it is dying, 2 if it has shut down, 1 if it is paused, else 0. */
+int frames_domains(unsigned *id, unsigned *state, unsigned max)
+{
+	xc_dominfo_t info[64];
+	int n = handle() ? xc_domain_getinfo(handle(), 0, max < 64 ? max : 64, info) : -1;
+
+	for (int i = 0; i < n; i++) {
+		id[i] = info[i].domid;
+		state[i] = info[i].dying ? 3 : info[i].shutdown ? 2 : info[i].paused ? 1 : 0;
+	}
+	return n;
 }
 
 int main(int argc, char **argv)

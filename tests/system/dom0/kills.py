@@ -1,28 +1,31 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """kills.py KILLS SEED VERB...: does each verb so many times, each time with one of our daemons killed at a random point of it, and
-checks what must hold then. Put into dom0 and run there by tests/system/test_kills.py: /run/idle is a guest's kernel. A line of sums a
-verb; exit code 1 with the story of the first thing that was wrong."""
+checks what must hold then. Put into dom0 and run there by tests/system/test_kills.py: /run/idle is a guest's kernel, looks.py and what
+it needs are beside. A line of sums a verb; exit code 1 with the story of the first thing that was wrong."""
 import collections
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
 import time
 
+import looks
+from looks import Wrong, until
+
 DAEMONS = {"anel-stored": "/run/xenstore.pid", "anel-consoled": "/run/xenconsoled.pid", "anel-domd": "/run/anel-domd.pid",
            "anel-devd": "/run/anel-devd.pid"}
 NOTES = "/run/anel-domd/guests"
+READY = "idle: ready"
 MARK = "/tool/anel-kills"
 SAVED = "/var/tmp/kills.save"
-PATIENCE = 120      # for what is still going on; generous
+HOST = looks.Host("/run/frames.so")
 
 
-class Wrong(Exception):
-    pass
+def look_now():
+    return looks.World(HOST)
 
 
 def run(*words, timeout=180):
@@ -38,18 +41,6 @@ def must(*words):
     if rc:
         raise Wrong("%s: exit code %d: %s" % (" ".join(words), rc, out))
     return out
-
-
-def until(what, seconds=PATIENCE):
-    """Repeats what() until it says nothing; else that is what is wrong."""
-    end = time.monotonic() + seconds
-    while True:
-        wrong = what()
-        if not wrong:
-            return
-        if time.monotonic() > end:
-            raise Wrong(wrong)
-        time.sleep(0.05)
 
 
 def pid_of(daemon):
@@ -72,34 +63,6 @@ def kill(daemon):
     os.kill(alive_pid(daemon), signal.SIGKILL)
 
 
-class World:
-    """What there is: one look at the hypervisor's list and one at the store."""
-
-    def __init__(self):
-        self.rows = [r for r in json.loads(must("anel", "list", "--json")) if r["id"]]
-        self.nodes = {}
-        for line in must("xenstore-ls", "-f").splitlines():
-            m = re.match(r"(/\S*) = \"(.*)\"", line)
-            if m:
-                self.nodes[m.group(1)] = m.group(2)
-
-    def guest(self, name):
-        found = [r for r in self.rows if r["name"] == name]
-        return found[0] if len(found) == 1 else None
-
-    def node(self, domid, path):
-        return self.nodes.get("/local/domain/%d/%s" % (domid, path))
-
-    def children(self, path):
-        """Of a folder, each with something in it or a value."""
-        return {p[len(path) + 1:].split("/")[0] for p in self.nodes if p.startswith(path + "/")}
-
-
-def cared_for():
-    """The domains that are anel-domd's. Their names it learns at their end."""
-    return sorted(int(line.split()[1]) for line in must("anel-ctl", "anel-domd", "guests").splitlines() if line.strip())
-
-
 def orphans(w):
     """What belongs to nobody."""
     ids = {str(r["id"]) for r in w.rows}
@@ -111,7 +74,7 @@ def orphans(w):
     for kind in w.children("/local/domain/0/backend"):
         wrong += ["backend/%s/%s" % (kind, d) for d in w.children("/local/domain/0/backend/" + kind) - ids]
     # A guest that was moved to this host from this host has a folder UUID-1.
-    uuids = {w.nodes.get("%s/uuid" % v) for v in vms}
+    uuids = {w.value("%s/uuid" % v) for v in vms}
     wrong += ["note " + n for n in os.listdir(NOTES) if n[0] != "." and n not in uuids]
     return wrong
 
@@ -119,13 +82,13 @@ def orphans(w):
 def settled(names):
     """Nothing, or why it is not so: these guests, one of each name, each in anel-domd's care, and no more."""
     try:
-        w = World()
+        w = look_now()
         if sorted(r["name"] or "(%d)" % r["id"] for r in w.rows) != sorted(names):
             return "guests %s, not %s" % ([(r["name"], r["id"], r["state"]) for r in w.rows], names)
         left = orphans(w)
         if left:
             return "nobody's: %s" % left
-        care = cared_for()
+        care = looks.cared_for()
         return None if care == sorted(r["id"] for r in w.rows) else "in anel-domd's care: %s" % care
     except Wrong as e:
         return str(e)
@@ -150,11 +113,15 @@ def said(name, words, at):
         return str(e)
 
 
-def make(name, ready="idle: ready", **more):
+def log_size(name):
     try:
-        at = os.path.getsize("/var/log/xen/console/guest-%s.log" % name)
+        return os.path.getsize("/var/log/xen/console/guest-%s.log" % name)
     except OSError:
-        at = 0
+        return 0
+
+
+def make(name, ready=READY, **more):
+    at = log_size(name)
     must("anel", "create", "-q", config(name, **more))
     if ready:
         until(lambda: said(name, ready, at))
@@ -176,7 +143,7 @@ class Verb:
                 make(g)
 
     def close(self):
-        for name in {r["name"] for r in World().rows}:
+        for name in {r["name"] for r in look_now().rows}:
             must("anel", "destroy", name)
 
     def before(self):
@@ -191,7 +158,7 @@ class Create(Verb):
 
     def before(self):
         super().before()
-        if World().guest("k"):
+        if look_now().guest("k"):
             must("anel", "destroy", "k")
         until(lambda: settled([]))
         self.path = config("k")
@@ -201,7 +168,7 @@ class Create(Verb):
 
     def done(self, w):
         g = w.guest("k")
-        return bool(g) and g["state"] in ("running", "idle")
+        return bool(g) and g["state"] == "running"
 
     def names(self, done):
         return ("k",) if done else ()
@@ -213,7 +180,7 @@ class Destroy(Verb):
 
     def before(self):
         super().before()
-        if not World().guest("k"):
+        if not look_now().guest("k"):
             make("k", self.ready)
 
     def words(self):
@@ -227,7 +194,7 @@ class Destroy(Verb):
 
 
 class Shutdown(Destroy):
-    ready = "idle: ready"
+    ready = READY
 
     def words(self):
         return "anel", "shutdown", "-w", "-w", "k"
@@ -235,12 +202,14 @@ class Shutdown(Destroy):
 
 class Reboot(Verb):
     guests = ()
+    said_at = 0     # where the last start's words begin in the console's log
 
     def before(self):
         super().before()
-        if World().guest("k"):
-            must("anel", "destroy", "k")
-        make("k")
+        if look_now().guest("k"):
+            until(lambda: said("k", READY, self.said_at))
+        else:
+            make("k")
         # As if it had run for an hour: what lived shortly is started again later.
         (note,) = [n for n in os.listdir(NOTES) if n[0] != "."]
         with open(os.path.join(NOTES, note)) as f:
@@ -250,7 +219,8 @@ class Reboot(Verb):
             json.dump(o, f)
         kill("anel-domd")
         until(lambda: settled(["k"]))
-        self.old = World().guest("k")["id"]
+        self.old = look_now().guest("k")["id"]
+        self.said_at = log_size("k")
 
     def words(self):
         return "anel", "reboot", "k"
@@ -280,7 +250,7 @@ class Rename(Verb):
 
     def done(self, w):
         name = ("k", "kk")[self.turn % 2]
-        return bool(w.guest(name)) and w.nodes.get(w.node(w.guest(name)["id"], "vm") + "/name") == name
+        return bool(w.guest(name)) and w.value(w.node(w.guest(name)["id"], "vm") + "/name") == name
 
 
 class VcpuSet(Verb):
@@ -324,7 +294,7 @@ class Migrate(Verb):
 
     def before(self):
         super().before()
-        self.old = World().guest("k")["id"]
+        self.old = look_now().guest("k")["id"]
 
     def words(self):
         return ("anel", "migrate") + self.options + ("k", "localhost")
@@ -384,7 +354,7 @@ def outcome(verb):
     last = []
 
     def look():
-        w = World()
+        w = look_now()
         done = verb.done(w)
         last[:] = [done]
         return settled(verb.names(done))
@@ -395,7 +365,7 @@ def outcome(verb):
 
 def complete(verb):
     def look():
-        w = World()
+        w = look_now()
         return None if verb.done(w) else "%s: it is told to be done and is not: %s" % (" ".join(verb.words()), w.rows)
 
     until(look)
@@ -406,7 +376,7 @@ def once(verb, victim=None, delay=0, mark=None):
     """The verb, with the victim killed so many seconds after its start. Was it refused?"""
     verb.before()
     if mark:
-        must("xenstore-write", MARK, mark)
+        HOST.store.write(MARK, mark)
     if victim:
         pid = alive_pid(victim)
     p = subprocess.Popen(verb.words(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -427,7 +397,7 @@ def once(verb, victim=None, delay=0, mark=None):
         if not done:
             must(*verb.words())
     complete(verb)
-    if mark and must("xenstore-read", MARK).strip() != mark:
+    if mark and HOST.store.read(MARK) != mark:
         raise Wrong("what was written before %s is lost" % " ".join(verb.words()))
     return (out.strip() or "exit code %d" % p.returncode) if refused else None
 
@@ -464,7 +434,7 @@ def kept():
 def frames():
     last = -1
     for _ in range(100):
-        now = int(must("/run/frames"))
+        now = HOST.frames()
         if now == last:
             return now
         last = now
