@@ -29,10 +29,14 @@ static struct class {
 	spinlock_t lock;
 	struct list_head partial;
 	unsigned empty;
+	unsigned slabs, in_use;		/* for heap_report */
 } classes[ARRAY_SIZE(sizes)];
 /* class of a size, by 16 bytes */
 static uint8_t class_of[1984 / 16 + 1];
 static bool ready;
+static uint64_t whole_frames;	/* that are no slabs; for heap_report */
+
+static void count_whole(uint64_t nr) { __atomic_fetch_add(&whole_frames, nr, __ATOMIC_RELAXED); }
 
 static void heap_setup(void)
 {
@@ -81,7 +85,9 @@ static void *alloc_piece(unsigned c)
 		spin_lock(&k->lock);
 		list_add(&s->list, &k->partial);
 		k->empty++;
+		k->slabs++;
 	}
+	k->in_use++;
 	s = list_first(&k->partial, struct slab, list);
 	if (!s->in_use++)
 		k->empty--;
@@ -103,12 +109,15 @@ static void free_piece(struct slab *s, struct piece *p)
 		list_add(&s->list, &k->partial);
 	p->next = s->free;
 	s->free = p;
+	k->in_use--;
 	if (!--s->in_use) {
 		give_back = k->empty >= KEEP_EMPTY;
-		if (give_back)
+		if (give_back) {
 			list_del(&s->list);
-		else
+			k->slabs--;
+		} else {
 			k->empty++;
+		}
 	}
 	spin_unlock(&k->lock);
 	if (give_back) {
@@ -136,6 +145,7 @@ static void *alloc_run(size_t size, bool zero)
 		i += 1ull << o;
 	}
 	f->type = RUN_MAGIC | nr;
+	count_whole(nr);
 	return frame_va(f);
 }
 
@@ -170,6 +180,7 @@ void heap_free(void *p)
 	f = frame_of(va_to_mfn(p));
 	/* A single page that was shared with a domain has had its record used: it is one page. */
 	nr = (f->type & RUN_MAGIC_MASK) == RUN_MAGIC ? f->type & ~RUN_MAGIC_MASK : 1;
+	count_whole(-nr);
 	for (uint64_t i = 0; i < nr;) {
 		unsigned o = i ? __builtin_ctzll(i) : MAX_ORDER;
 
@@ -184,11 +195,24 @@ void *heap_pages(unsigned order)
 {
 	struct frame *f = frames_alloc(order, ALLOC_NODE(NODE_ANY));
 
-	return f ? frame_va(f) : NULL;
+	if (!f)
+		return NULL;
+	count_whole(1ul << order);
+	return frame_va(f);
 }
 
 void heap_pages_free(void *va, unsigned order)
 {
-	if (va)
-		frames_free(frame_of(va_to_mfn(va)), order, true);
+	if (!va)
+		return;
+	count_whole(-(1ul << order));
+	frames_free(frame_of(va_to_mfn(va)), order, true);
+}
+
+void heap_report(void)
+{
+	printk("  heap: %lu whole frames\n", __atomic_load_n(&whole_frames, __ATOMIC_RELAXED));
+	for (unsigned c = 0; c < ARRAY_SIZE(sizes); c++)
+		if (classes[c].slabs)
+			printk("  heap: %4u bytes: %u in use in %u frames\n", sizes[c], classes[c].in_use, classes[c].slabs);
 }

@@ -10,4 +10,5 @@ void heap_free(void *p);
 #define new_array(type, n) ((type *)((n) > SIZE_MAX / sizeof(type) ? NULL : heap_zalloc((n) * sizeof(type))))
 void *heap_pages(unsigned order);	/* zeroed, direct-mapped, contiguous; NULL: no memory */
 void heap_pages_free(void *va, unsigned order);
+void heap_report(void);		/* prints what is in use; the counts are not of one instant */
 #endif

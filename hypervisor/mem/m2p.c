@@ -24,6 +24,7 @@ static DEFINE_SPINLOCK(m2p_lock);
 static uint64_t *piece;
 static unsigned nr_pieces;
 static uint64_t missing;	/* pages that cover RAM and are not backed */
+static uint64_t taken;		/* frames, for good */
 
 static mfn_t image_mfn(const void *p) { return MFN(image_to_pa(p) >> PAGE_SHIFT); }
 static bool is_blank(uint64_t e) { return !e || pte_mfn(e).n == image_mfn(blank_table).n; }
@@ -108,12 +109,18 @@ uint64_t m2p_cost(uint64_t n)
 	return MIN(READ_ONCE(missing), DIV_ROUND_UP(n, 1ull << M2P_PAGE_SHIFT) + 1);
 }
 
+/* m2p_lock held. */
 static uint64_t *new_pages(uint64_t mfn, unsigned order, int fill)
 {
 	struct frame *f = frames_alloc(order, ALLOC_NODE(mfn_to_node(MFN(mfn))) | ALLOC_NO_SCRUB);
 
-	return f ? memset(frame_va(f), fill, PAGE_SIZE << order) : NULL;
+	if (!f)
+		return NULL;
+	taken += 1ull << order;
+	return memset(frame_va(f), fill, PAGE_SIZE << order);
 }
+
+uint64_t m2p_frames(void) { return READ_ONCE(taken); }
 
 /* m2p_lock held. The pages of a piece that covers some RAM: those that do. */
 static uint64_t missing_in(unsigned i)
@@ -150,6 +157,7 @@ static bool back_page(uint64_t mfn)
 			set_piece(i, pte_make(va_to_mfn(table), TABLE_FLAGS));
 		} else {
 			frames_free(frame_of(va_to_mfn(page)), 0, true);
+			taken--;
 			page = NULL;
 		}
 	}

@@ -24,6 +24,7 @@ void m2p_open(uint64_t mfn);	/* section_lock held */
 bool __must_check m2p_back(mfn_t first, uint64_t nr);
 /* At most so many frames are taken by m2p_back before domains can own n more, if these are not scattered. */
 uint64_t m2p_cost(uint64_t n);
+uint64_t m2p_frames(void);	/* taken so far */
 /* The frame behind a name, made if need be; INVALID_MFN: no name, or no RAM there. As m2p_back. */
 mfn_t m2p_named(mfn_t name);
 #endif

@@ -47,6 +47,9 @@ static void report(char key)
 	for (unsigned n = 0; n < mem_nr_nodes(); n++)
 		printk("  node %u: %lu frames free, %lu of them to be scrubbed, %lu closed\n", n, frames_free_count(n),
 		       buddy_dirty_count(n), sections_closed_frames(n));
+	printk("  %lu frames of the machine-to-physical table, %lu of the vmap area's tables: these stay\n", m2p_frames(),
+	       vmap_tables());
+	heap_report();
 }
 
 static void show_map(void)

@@ -19,6 +19,7 @@ static DEFINE_SPINLOCK(vmap_lock);
 static unsigned long *used;		/* bit per page: taken or stale */
 static unsigned long *stale, *spare_stale;
 static unsigned long nr_stale, next_page;
+static unsigned long tables;	/* that were put where there was none, for good */
 
 static void *page_va(unsigned long page) { return (void *)(VMAP_VIRT_START + page * PAGE_SIZE); }
 
@@ -98,12 +99,14 @@ static void purge(void)
 /* Writes one entry, with a new table where there is none. */
 static bool set_entry(uint64_t va, uint64_t e)
 {
-	void *table = NULL;
+	void *table = NULL, *new;
 	uint64_t *pte;
 
 	for (;;) {
 		spin_lock(&vmap_lock);
+		new = table;
 		pte = map_pte(va, &table);
+		tables += new && !table;
 		if (pte)
 			WRITE_ONCE(*pte, e);
 		spin_unlock(&vmap_lock);
@@ -119,6 +122,8 @@ static bool set_entry(uint64_t va, uint64_t e)
 		frames_free(frame_of(va_to_mfn(table)), 0, true);
 	return true;
 }
+
+unsigned long vmap_tables(void) { return READ_ONCE(tables); }
 
 /* Addresses that nothing maps (any more): usable after the next flush. */
 static void retire(unsigned long page, unsigned long nr)

@@ -3,4 +3,5 @@
 #ifndef MEM_VMAP_H
 #define MEM_VMAP_H
 void vmap_init(void);	/* after the allocator works */
+unsigned long vmap_tables(void);	/* frames that the area has taken for its page tables; they stay */
 #endif
