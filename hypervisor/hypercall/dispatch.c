@@ -103,7 +103,7 @@ __hot long hypercall_invoke(struct hypercall *h)
 	return row->fn(h);
 }
 
-__hot static void by_table(struct cpu_user_regs *regs)
+__hot void hypercall_entry(struct cpu_user_regs *regs)
 {
 	struct hypercall h = {
 		.op = regs->rax,
@@ -123,15 +123,6 @@ __hot static void by_table(struct cpu_user_regs *regs)
 		return;
 	}
 	regs->rax = ret;
-}
-
-/* Every system call and fault of the guest's users ends by iret, which takes no arguments and loads every register, rax too. */
-__hot void hypercall_entry(struct cpu_user_regs *regs)
-{
-	if (regs->rax == __HYPERVISOR_iret)
-		pv_iret(regs);
-	else
-		by_table(regs);
 }
 
 void hypercall_init(void)

@@ -3,7 +3,7 @@
  * Handing control to the guest's kernel: exceptions, events, system calls and the failsafe callback all arrive by a frame on
  * the kernel's stack, as the hardware would push it, with rcx and r11 below (xen/arch-x86/xen-x86_64.h).
  */
-#include "pv/pv.h"
+#include "pv/toggle.h"
 #include "pv/offsets.h"
 #include "x86/io.h"
 #include "x86/traps.h"
@@ -27,7 +27,7 @@ __hot static inline void frame_tail(const struct vcpu *v, const struct cpu_user_
 	/* The kernel tells its own frames from its user's by RPL: its own show ring 0. */
 	t->cs = (guest_kernel_mode(v) ? regs->cs & ~3u : regs->cs) | (uint64_t)mask << 32;
 	t->rflags = (regs->rflags & ~(uint64_t)(EFL_IF | EFL_IOPL)) | (mask ? 0 : EFL_IF);
-	if (v->domain->vm_assist & (1ul << VMASST_TYPE_architectural_iopl))
+	if (v->pv->shows_iopl)
 		t->rflags |= (uint64_t)v->pv->iopl << 12;
 	t->rsp = regs->rsp;
 	t->ss = regs->ss;

@@ -64,6 +64,19 @@ static void pv_reset_state(struct vcpu *v)
 	xstate_reset(v->xstate);
 }
 
+static bool shows_iopl(const struct domain *d)
+{
+	return READ_ONCE(d->vm_assist) & (1ul << VMASST_TYPE_architectural_iopl);
+}
+
+void pv_assist_changed(struct domain *d)
+{
+	struct vcpu *v;
+
+	for_each_vcpu (d, v)
+		WRITE_ONCE(v->pv->shows_iopl, shows_iopl(d));
+}
+
 static int pv_vcpu_create(struct vcpu *v)
 {
 	int rc = -ENOMEM;
@@ -81,6 +94,7 @@ static int pv_vcpu_create(struct vcpu *v)
 	rc = pv_perdomain_vcpu(v);
 	if (rc)
 		goto free_xstate;
+	v->pv->shows_iopl = shows_iopl(v->domain);
 	pv_reset_state(v);
 	return 0;
 
@@ -291,10 +305,12 @@ static int pv_set_context(struct vcpu *v, const void *native_ctxt)
 		return rc;
 	pv_invalidate_ldt(v);
 	set_plain_state(v, c);
-	if (v->id == 0)
+	if (v->id == 0) {
 		d->vm_assist = c->vm_assist & (1ul << VMASST_TYPE_writable_pagetables | 1ul << VMASST_TYPE_architectural_iopl |
 					       1ul << VMASST_TYPE_runstate_update_flag | 1ul << VMASST_TYPE_m2p_strict |
 					       1ul << VMASST_TYPE_pae_extended_cr3);
+		pv_assist_changed(d);
+	}
 	v->is_initialised = true;
 	if (c->flags & VGCF_online)
 		__atomic_fetch_and(&v->pause_flags, ~VPF_DOWN, __ATOMIC_SEQ_CST);

@@ -4,6 +4,7 @@
  * configuration space, kept per vCPU and done by x86/pci.c. Others read as all ones and swallow writes, for kernels that probe.
  */
 #include "pv/emulate.h"
+#include "pv/toggle.h"
 #include "x86/irq.h"
 #include "gmem/guest_access.h"
 #include "lib/rangeset.h"

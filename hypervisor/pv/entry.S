@@ -29,7 +29,8 @@
 	pushq %r15
 	.endm
 
-	.text
+	/* Behind what they jump to (boot/link.ld), so that the first CPUs' are in one page with it. */
+	.section .text.stubs, "ax"
 	.balign 64
 	.globl pv_syscall_stubs
 pv_syscall_stubs:
@@ -57,11 +58,15 @@ pv_syscall_common:
 	movq %rsp, %rdi
 	cmpb $0, PVCPU_kernel_mode(%rdx)
 	je 1f
+	/* Every system call and fault of the guest's users ends by it; it takes no arguments and loads every register, rax too. */
+	cmpq $HYPERCALL_iret, REGS_rax(%rsp)
+	je 2f
 	sti
 	call hypercall_entry
 	jmp ret_to_guest
+2:	call pv_iret
+	jmp ret_to_guest
 1:	call pv_bounce_syscall
-
 	jmp ret_to_guest
 
 /* The same from compatibility mode (32-bit user programs on AMD's CPUs) */
@@ -106,9 +111,7 @@ pv_sysenter_entry:
 	.globl ret_to_guest
 ret_to_guest:
 	cli
-	movq CPUINFO_percpu_offset(%rsp), %rax
-	leaq percpu_softirq_pending(%rip), %rcx
-	cmpl $0, (%rax, %rcx)
+	cmpl $0, CPUINFO_softirq_pending(%rsp)
 	jne .Lsoftirq
 	movq CPUINFO_current(%rsp), %rbx
 	cmpw $0, VCPU_async(%rbx)

@@ -3,28 +3,32 @@
  * HYPERVISOR_iret: the kernel's return from a trap, to itself or to its user, from the frame at its stack pointer
  * (struct iret_context, xen/arch-x86/xen-x86_64.h).
  */
-#include "pv/mm.h"
-#include "sched/sched.h"
+#include "pv/toggle.h"
 #include "pv/offsets.h"
 #include "x86/cpu.h"
+#include "x86/io.h"
 #include "x86/traps.h"
+#include "gmem/guest_access.h"
 #include "gmem/guest_words.h"
 
 #define EFL_FIXED	2u
 #define EFL_IF		(1u << 9)
 #define EFL_KEPT	0x254dd5ul	/* what a guest may choose: all but IOPL, IF, VM, VIF, VIP and the reserved */
 
-__hot void pv_toggle_mode(struct vcpu *v)
+/* As pv/bounce.c's push_again: tables that follow the guest's writes are filled with interrupts on only. False: domain crashed. */
+static bool read_again(struct vcpu *v, uint64_t rsp, struct iret_context *c)
 {
-	struct pv_vcpu *pv = v->pv;
-	bool kernel = !pv->kernel_mode;
+	unsigned long flags = irq_save();
+	size_t left = sizeof(*c);
 
-	pv->kernel_mode = kernel;
-	/* KERNEL_GS_BASE always holds the base of the mode that is not in force. */
-	__asm__ volatile("swapgs" ::: "memory");
-	cpu_load_root(pv->cr3[kernel]);
-	if (kernel)
-		guest_areas_retry(v);
+	if (v->domain->pv->log_dirty && !(flags & EFL_IF)) {
+		irq_enable();
+		left = guest_copy_in(c, (const void *)rsp, sizeof(*c));
+	}
+	irq_restore(flags);
+	if (left)
+		domain_crash(v->domain, "d%uv%u: cannot read an iret frame at %lx", v->domain->id, v->id, (unsigned long)rsp);
+	return !left;
 }
 
 __hot void pv_iret(struct cpu_user_regs *regs)
@@ -33,11 +37,8 @@ __hot void pv_iret(struct cpu_user_regs *regs)
 	struct iret_context c;
 
 	BUILD_ASSERT(sizeof(c) == 9 * 8);
-	if (unlikely(!guest_words_in((uint64_t *)&c, regs->rsp, 9))) {
-		domain_crash(v->domain, "d%uv%u: cannot read an iret frame at %lx", v->domain->id, v->id,
-			     (unsigned long)regs->rsp);
+	if (unlikely(!guest_words_in((uint64_t *)&c, regs->rsp, 9)) && !read_again(v, regs->rsp, &c))
 		return;
-	}
 	if ((c.cs & 3) == 3) {
 		if (unlikely(!v->pv->guest_table_user)) {
 			domain_crash(v->domain, "d%uv%u: iret to user mode without a user page table", v->domain->id, v->id);

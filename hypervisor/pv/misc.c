@@ -162,10 +162,13 @@ long hc_vm_assist(struct hypercall *h)
 	switch ((uint32_t)h->a[0]) {
 	case VMASST_CMD_enable:
 		__atomic_fetch_or(&d->vm_assist, 1ul << type, __ATOMIC_RELAXED);
-		return 0;
+		break;
 	case VMASST_CMD_disable:
 		__atomic_fetch_and(&d->vm_assist, ~(1ul << type), __ATOMIC_RELAXED);
-		return 0;
+		break;
+	default:
+		return -ENOSYS;
 	}
-	return -ENOSYS;
+	pv_assist_changed(d);
+	return 0;
 }

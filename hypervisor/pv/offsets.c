@@ -19,8 +19,9 @@ CHECK(REGS_ss, struct cpu_user_regs, ss);
 CHECK(REGS_es, struct cpu_user_regs, es);
 #undef current
 CHECK(CPUINFO_current, struct cpu_info, current);
-CHECK(CPUINFO_percpu_offset, struct cpu_info, percpu_offset);
 CHECK(CPUINFO_scratch, struct cpu_info, scratch);
+CHECK(CPUINFO_softirq_pending, struct cpu_info, softirq_pending);
+BUILD_ASSERT(HYPERCALL_iret == __HYPERVISOR_iret);
 CHECK(VCPU_info, struct vcpu, info);
 CHECK(VCPU_async, struct vcpu, nmi_pending);
 CHECK(VCPU_async + 1, struct vcpu, mce_pending);

@@ -15,8 +15,8 @@
 #define REGS_ss		160
 #define REGS_es		168
 #define CPUINFO_current	208
-#define CPUINFO_percpu_offset 216
 #define CPUINFO_scratch	232
+#define CPUINFO_softirq_pending 272
 #define VCPU_info	0
 #define VCPU_async	16		/* nmi_pending, mce_pending */
 #define VCPU_pv		8
@@ -26,4 +26,5 @@
 #define SEL_CS32	0xe023
 #define SEL_DS32	0xe02b
 #define STUB_SHIFT	6
+#define HYPERCALL_iret	23
 #endif

@@ -26,11 +26,13 @@ struct pv_vcpu {
 	bool kernel_mode;		/* which of the two roots, and of the two GS bases, is in force */
 	bool syscall_disables_events, failsafe_disables_events, sysenter_disables_events, syscall32_disables_events;
 	uint8_t iopl;
+	bool shows_iopl;		/* the domain's VMASST_TYPE_architectural_iopl */
 	bool dr_loaded;			/* DR7 with breakpoints is in the CPU */
 	bool failsafe_pending;		/* a segment selector could not be loaded on entry */
-	uint64_t syscall_callback_eip, event_callback_eip, kernel_sp, kernel_ss;
+	uint64_t syscall_callback_eip, event_callback_eip, kernel_sp;
 	uint64_t cr3[2];		/* while loaded: what CR3 is to hold in the user's mode and in the kernel's */
 	struct trap_info *trap_table;	/* 256, a page of their own */
+	uint64_t kernel_ss;
 
 	/* Page tables: mfn of the roots, each with a L4 type reference and a page reference while set; 0: none */
 	uint64_t guest_table, guest_table_user;

@@ -3,7 +3,6 @@
 #include "lib/panic.h"
 #include "x86/cpu.h"
 
-DEFINE_PER_CPU(volatile uint32_t, softirq_pending);
 static void (*handlers[SOFTIRQ_NR])(void);
 
 void softirq_open(unsigned nr, void (*fn)(void))
@@ -14,12 +13,12 @@ void softirq_open(unsigned nr, void (*fn)(void))
 
 void softirq_raise(unsigned nr)
 {
-	set_bit(nr, &this_cpu(softirq_pending));
+	set_bit(nr, &cpu_info()->softirq_pending);
 }
 
 void softirq_raise_cpu(unsigned cpu, unsigned nr)
 {
-	if (!test_and_set_bit(nr, &per_cpu(softirq_pending, cpu)) && cpu != smp_processor_id())
+	if (!test_and_set_bit(nr, &per_cpu(info, cpu)->softirq_pending) && cpu != smp_processor_id())
 		smp_send_event_check(cpu);
 }
 
@@ -27,13 +26,13 @@ void softirq_raise_cpu(unsigned cpu, unsigned nr)
 static void run_pending(uint32_t not_now)
 {
 	for (;;) {
-		uint32_t pending = this_cpu(softirq_pending) & ~not_now;
+		uint32_t pending = cpu_info()->softirq_pending & ~not_now;
 		unsigned nr;
 
 		if (!pending)
 			return;
 		nr = (unsigned)__builtin_ctz(pending);
-		clear_bit(nr, &this_cpu(softirq_pending));
+		clear_bit(nr, &cpu_info()->softirq_pending);
 		if (handlers[nr])
 			handlers[nr]();
 	}

@@ -4,14 +4,13 @@
 #define SCHED_SOFTIRQ_H
 #include "x86/current.h"
 enum { SOFTIRQ_TIMER, SOFTIRQ_RCU, SOFTIRQ_SCHEDULE, SOFTIRQ_TASKLET, SOFTIRQ_KEY, SOFTIRQ_CHECK, SOFTIRQ_NR };
-DECLARE_PER_CPU(volatile uint32_t, softirq_pending);
 void softirq_open(unsigned nr, void (*fn)(void));
 void softirq_raise(unsigned nr);			/* this CPU; any context */
 void softirq_raise_cpu(unsigned cpu, unsigned nr);	/* sends an IPI where needed */
 void do_softirq(void);					/* until none is pending */
 /* In the midst of long work of the boot or of a debug key: timers and keys only, never a switch of vCPU. Interrupts on. */
 void softirq_process_some(void);
-static inline bool softirq_is_pending(void) { return this_cpu(softirq_pending) != 0; }
+static inline bool softirq_is_pending(void) { return cpu_info()->softirq_pending != 0; }
 /* RCU: fn(arg) after every CPU has passed a quiescent point (exit path, idle). */
 struct rcu_head { struct rcu_head *next; void (*fn)(struct rcu_head *); };
 void call_rcu(struct rcu_head *h, void (*fn)(struct rcu_head *));

@@ -25,6 +25,14 @@ struct cpu_info {
 	uint16_t spec_host;			/* and the hypervisor's */
 	uint16_t verw_sel;			/* a data segment: VERW of it clears buffers (ALT_VERW) */
 	uint64_t scratch[4];			/* for entry code */
+	/*
+	 * Here because every way into and out of a guest looks at them, and each page more that it touches is an entry of the TLB:
+	 * the TLB clock when the context in force was last emptied, or before, or TLB_HOST_ONLY (x86/tlb.c); softirqs, a bit
+	 * per number, set by any CPU.
+	 */
+	uint64_t tlb_emptied;
+	volatile uint32_t softirq_pending;
+	uint32_t pad;
 };
 static inline struct cpu_info *cpu_info(void)
 {
@@ -42,6 +50,7 @@ extern uint64_t percpu_offset[NR_CPUS];
 #define DECLARE_PER_CPU(type, name)	extern __typeof__(type) percpu_##name
 #define per_cpu(name, c)	(*(__typeof__(percpu_##name) *)((char *)&percpu_##name + percpu_offset[c]))
 #define this_cpu(name)		(*(__typeof__(percpu_##name) *)((char *)&percpu_##name + cpu_info()->percpu_offset))
+DECLARE_PER_CPU(struct cpu_info *, info);	/* where others find a CPU's */
 extern cpumask_t cpu_online_map;
 extern unsigned nr_cpus_online;
 static inline bool cpu_online(unsigned c) { return c < NR_CPUS && cpumask_test_cpu(c, &cpu_online_map); }

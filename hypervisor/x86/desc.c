@@ -28,7 +28,7 @@ struct gate { uint16_t offset_low, selector; uint8_t ist, type; uint16_t offset_
 
 BUILD_ASSERT(sizeof(struct tss) == 104);
 BUILD_ASSERT(sizeof(struct gate) == 16);
-BUILD_ASSERT(sizeof(struct cpu_info) == 264);	/* CPU_INFO_SIZE of entry.S */
+BUILD_ASSERT(sizeof(struct cpu_info) == 280);	/* CPU_INFO_SIZE of entry.S */
 BUILD_ASSERT(offsetof(struct cpu_info, spec_guest) == 224);	/* spec_asm.h */
 BUILD_ASSERT(offsetof(struct cpu_info, spec_host) == 228);
 BUILD_ASSERT(offsetof(struct cpu_info, verw_sel) == 230);

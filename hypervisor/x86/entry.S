@@ -12,7 +12,7 @@
 #define FRAME_CS	136
 #define FRAME_SIZE	168		/* r15 .. ss */
 #define STACK_LAST	0x7fff
-#define CPU_INFO_SIZE	264		/* asserted in desc.c */
+#define CPU_INFO_SIZE	280		/* asserted in desc.c */
 
 	.section .text.hot, "ax"
 

@@ -28,6 +28,7 @@ extern const char trampoline_start[], trampoline_args[], trampoline_end[], ap_en
 extern uint64_t boot_l4[];		/* maps the first 4 GiB at their own addresses, and the image */
 
 uint64_t percpu_offset[NR_CPUS];
+DEFINE_PER_CPU(struct cpu_info *, info) = (struct cpu_info *)(boot_stack + STACK_SIZE) - 1;
 cpumask_t cpu_online_map = { { 1 } };
 unsigned nr_cpus_online = 1;
 unsigned nr_cpus_possible = 1;
@@ -168,6 +169,7 @@ static bool prepare_cpu(unsigned cpu)
 	info = (struct cpu_info *)(stack + STACK_SIZE) - 1;
 	info->cpu = cpu;
 	info->percpu_offset = percpu_offset[cpu];
+	per_cpu(info, cpu) = info;
 	desc_setup_cpu(cpu, stack, gdt);
 	return true;
 }

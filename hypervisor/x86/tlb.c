@@ -13,8 +13,8 @@
  * 2. A context that is not in force is dealt with when it is loaded: it is emptied if a flush that concerns it was asked for since
  *    it was last emptied. Requests are moments of the TLB clock: domain.tlb_owed for flushes of a domain (the guest's own, grants
  *    unmapped, changed types, frames taken from it), tlb_owed_by_all for frames that the allocator hands out again.
- *    Who flushes writes the moment, then reads dirty_cpus and flush_time; who loads a context is in dirty_cpus and has
- *    set flush_time before it reads the moment: one of the two sees the other.
+ *    Who flushes writes the moment, then reads dirty_cpus and tlb_emptied; who loads a context is in dirty_cpus and has
+ *    set tlb_emptied before it reads the moment: one of the two sees the other.
  * 3. A guest's local flush is of its vCPU alone. The vCPU may have run elsewhere before and come back there: a slot is
  *    good only on the CPU of the last run, for a vCPU that comes to a CPU gets a new id, which no other slot knows.
  * 4. A new root under a tag in force is loaded without CR3_NOFLUSH; the tag of one that is not in force is dropped. A
@@ -90,14 +90,12 @@ bool tlb_tags_for(bool xpti)
 struct tlb_slot { uint64_t id, emptied; };
 static DEFINE_PER_CPU(struct tlb_slot, slots)[SLOTS];
 static DEFINE_PER_CPU(unsigned, next_victim);
-static DEFINE_PER_CPU(uint64_t, flush_time);	/* TLB clock when the context in force was last emptied, or before; or HOST_ONLY */
-#define HOST_ONLY (~0ull)
 
 /*
  * A flush notes the clock before it begins, so that it has seen every change of a page table that was stamped earlier. Flushes
  * and loads of CR3, which are many, write no line that CPUs share.
  */
-static uint64_t tlb_clock_next __cacheline = 1;
+uint64_t tlb_clock_next __cacheline = 1;
 static uint64_t next_id = 1;
 
 __hot uint32_t tlb_clock(void)
@@ -119,7 +117,7 @@ void tlb_filter(cpumask_t *mask, uint32_t stamp)
 	unsigned c;
 
 	for_each_cpu(c, mask)
-		if (READ_ONCE(per_cpu(flush_time, c)) > when)
+		if (READ_ONCE(per_cpu(info, c)->tlb_emptied) > when)
 			mask->bits[c / 64] &= ~(1ul << c % 64);
 }
 
@@ -155,8 +153,8 @@ static void note_emptied(uint64_t t)
 {
 	unsigned tag = pcid_on ? TAG(read_cr3()) : 0;
 
-	if (this_cpu(flush_time) != HOST_ONLY)
-		WRITE_ONCE(this_cpu(flush_time), t);
+	if (cpu_info()->tlb_emptied != TLB_HOST_ONLY)
+		WRITE_ONCE(cpu_info()->tlb_emptied, t);
 	if (tag)
 		slot_of(tag)->emptied = t;
 }
@@ -196,31 +194,26 @@ void flush_tlb_one_local(uint64_t va)
 	}
 }
 
-/* An interrupt that flushes in between notes a later time, which is overwritten: too early a time costs a flush, no more. */
 __hot void cpu_load_root(uint64_t cr3)
 {
-	uint64_t t = READ_ONCE(tlb_clock_next);
-
-	write_cr3(cr3);
-	if ((int64_t)cr3 >= 0)
-		WRITE_ONCE(this_cpu(flush_time), t);
+	cpu_load_root_here(cr3);
 }
 
 void tlb_leave_guests(uint64_t host_cr3)
 {
 	cpu_load_root(host_cr3);
-	WRITE_ONCE(this_cpu(flush_time), HOST_ONLY);
+	WRITE_ONCE(cpu_info()->tlb_emptied, TLB_HOST_ONLY);
 }
 
 /* CR3, which is written next, is not before this can be seen: it serializes. */
 void tlb_enter_guests(void)
 {
-	WRITE_ONCE(this_cpu(flush_time), READ_ONCE(tlb_clock_next));
+	WRITE_ONCE(cpu_info()->tlb_emptied, READ_ONCE(tlb_clock_next));
 }
 
 bool tlb_host_only(unsigned cpu)
 {
-	return READ_ONCE(per_cpu(flush_time, cpu)) == HOST_ONLY;
+	return READ_ONCE(per_cpu(info, cpu)->tlb_emptied) == TLB_HOST_ONLY;
 }
 
 void cpu_replace_root(uint64_t cr3)
@@ -266,7 +259,7 @@ void tlb_enter(struct tlb_context *c, const uint64_t *owed)
 
 	if (c->slot && this_cpu(slots)[c->slot - 1].id == READ_ONCE(c->id)) {
 		s = &this_cpu(slots)[c->slot - 1];
-		WRITE_ONCE(this_cpu(flush_time), s->emptied);
+		WRITE_ONCE(cpu_info()->tlb_emptied, s->emptied);
 		smp_mb();
 		if (s->emptied > READ_ONCE(*owed) && s->emptied > READ_ONCE(tlb_owed_by_all))
 			return;
@@ -280,5 +273,5 @@ void tlb_enter(struct tlb_context *c, const uint64_t *owed)
 	invpcid(INVPCID_TAG, c->slot * 2, 0);
 	invpcid(INVPCID_TAG, c->slot * 2 + 1, 0);
 	s->emptied = t;
-	WRITE_ONCE(this_cpu(flush_time), t);
+	WRITE_ONCE(cpu_info()->tlb_emptied, t);
 }

@@ -6,6 +6,7 @@
 #ifndef X86_TLB_H
 #define X86_TLB_H
 #include "x86/current.h"
+#include "x86/page.h"
 
 #define FLUSH_GLOBAL 1u		/* global entries too, and every tag's */
 #define CR3_NOFLUSH (1ul << 63)	/* the TLB keeps what it has under the tag that is loaded */
@@ -43,8 +44,23 @@ extern uint64_t tlb_owed_by_all;
 static inline void tlb_owe(uint64_t *owed) { if (pcid_on) tlb_owe_now(owed); }
 static inline void tlb_owe_stamp(uint64_t *owed, uint32_t stamp) { if (pcid_on) tlb_owe_since(owed, stamp); }
 
+#define TLB_HOST_ONLY (~0ull)	/* cpu_info.tlb_emptied, under the host's root */
+extern uint64_t tlb_clock_next;	/* tlb.c's own, but for the next function */
 /* A root and its tag into CR3. Without CR3_NOFLUSH the TLB loses all but global entries (and other tags'). */
 void cpu_load_root(uint64_t cr3);
+/*
+ * The same in place, because what comes after finds neither the TLB nor, emulated, what is known of indirect jumps: a return
+ * costs more than this.
+ */
+static inline __attribute__((always_inline)) void cpu_load_root_here(uint64_t cr3)
+{
+	/* An interrupt that flushes in between notes a later time, which is overwritten: too early a one costs a flush, no more. */
+	uint64_t t = READ_ONCE(tlb_clock_next);
+
+	write_cr3(cr3);
+	if ((int64_t)cr3 >= 0)
+		WRITE_ONCE(cpu_info()->tlb_emptied, t);
+}
 /* The same for a new root under a tag in use: nothing stays of it, nor of the other tag of the slot. */
 void cpu_replace_root(uint64_t cr3);
 /*

@@ -21,6 +21,8 @@ void host_write_cr4(uint64_t v);
 #define per_cpu(name, c) (*(__typeof__(percpu_##name) *)(host_percpu[c] + ((char *)&percpu_##name - __start_percpu)))
 #undef this_cpu
 #define this_cpu(name) per_cpu(name, host_cpu_nr)
+extern struct cpu_info host_cpu_infos[];
+#define cpu_info() (&host_cpu_infos[host_cpu_nr])
 #undef smp_processor_id
 #define smp_processor_id() host_cpu_nr
 #define read_cr3 host_read_cr3

@@ -29,6 +29,7 @@ void do_irq(struct cpu_user_regs *regs);
 
 unsigned host_cpu_nr;
 char *host_percpu[CPUS];
+struct cpu_info host_cpu_infos[CPUS];
 cpumask_t cpu_online_map;
 struct cpu_topology cpu_topology[NR_CPUS];
 struct acpi_info acpi;

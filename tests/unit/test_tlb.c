@@ -29,6 +29,8 @@
 
 unsigned host_cpu_nr;
 char *host_percpu[CPUS];
+struct cpu_info host_cpu_infos[CPUS];
+DEFINE_PER_CPU(struct cpu_info *, info);
 struct cpu_features host_cpu = { .pcid = true, .invpcid = true, .pge = true };
 bool smap_on;
 void printk(const char *fmt, ...) { (void)fmt; }
@@ -304,6 +306,8 @@ static void start(bool with_tags)
 	for (unsigned c = 0; c < CPUS; c++) {
 		free(host_percpu[c]);
 		host_percpu[c] = calloc(1, size);
+		host_cpu_infos[c] = (struct cpu_info){ 0 };
+		per_cpu(info, c) = &host_cpu_infos[c];
 		cpus[c].vcpu = -1;
 		host_cpu_nr = c;
 		tlb_leave_guests(HOST_ROOT << PAGE_SHIFT);
