@@ -35,6 +35,8 @@ bool host_preempt(void);
 #define current host_current
 #undef guest_cpu_user_regs
 #define guest_cpu_user_regs() (&host_regs)
+extern struct cpu_info host_cpu_info;
+#define cpu_info() (&host_cpu_info)
 #undef smp_processor_id
 #define smp_processor_id() 0u
 #undef this_cpu

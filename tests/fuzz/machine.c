@@ -76,6 +76,7 @@ cpumask_t cpu_online_map = { { 1 } };
 unsigned nr_cpus_online = 1, nr_gsis = 24, nr_irqs = 64, nr_sections = 1;
 struct cpu_topology cpu_topology[NR_CPUS];
 uint64_t percpu_offset[NR_CPUS], tsc_khz = 2000000, host_cr4;
+struct cpu_info host_cpu_info, *percpu_info = &host_cpu_info;
 static struct section section = { .state = SECTION_OPEN };
 struct section *sections = &section;
 const struct guest_trap_ops *guest_traps;
