@@ -19,6 +19,8 @@ struct client {
 	struct conn *conn;
 	struct slot *slot;
 	struct shared_page ring;	/* of a domain */
+	struct list stays;		/* in server.stays: some of its requests were executed and may still be in its socket */
+	uint64_t stayed;		/* in_pos at the last look */
 	struct list young;		/* in server.young: whoever starts us has no copy of its socket yet */
 	bool readable, blocked, notify;
 	bool watched;			/* the loop has its socket: not before its first turn, for mostly its request is there */
@@ -26,6 +28,8 @@ struct client {
 	bool aged;			/* was young at the last look */
 	bool more;			/* whole requests of it wait for its next turn */
 	bool ended;			/* its socket has: nothing tells again that something is to be read */
+	int8_t alone;			/* above 0: its requests come one at a time, and are executed from within the socket */
+	int32_t looks_at;		/* where in the socket that looks, from what is unread; -1: the kernel has not been told */
 };
 
 /* Edges only: a socket that was read empty is not looked at again before something comes. */
@@ -39,6 +43,7 @@ struct server {
 	struct holder holder;
 	struct loop_source listen, events, ages;
 	bool aging;			/* the timer of ages is armed */
+	struct list stays;
 	int old[8];			/* ways to the holders of our predecessors */
 	unsigned olds;
 	struct list run, gone, young;
@@ -62,9 +67,10 @@ void server_run(struct server *);
 void server_stop(struct server *);
 
 /* server_io.c */
-void server_execute(struct server *, struct client *, const struct xsd_sockmsg *);
 bool server_serve(struct server *, struct client *);
 void server_flush(struct server *);
+/* Takes from its socket what was executed there. */
+void server_take(struct server *, struct client *);
 void server_wake(struct server *, struct client *);
 
 /* server_conn.c */
@@ -80,6 +86,8 @@ int server_watch(struct server *, struct client *, uint32_t events);
 void server_reconnect(struct server *, struct client *);
 void server_break(struct server *, struct client *, uint32_t error);
 void server_reap(struct server *);
+/* Some of its requests stay in its socket. */
+void server_stays(struct server *, struct client *);
 void server_check_domains(struct server *);
 
 #endif

@@ -85,9 +85,12 @@ struct client *server_new_client(struct server *v, struct conn *c, struct slot *
 	cl->source.fd = -1;
 	cl->ring.port = -1;
 	cl->readable = true;
+	cl->alone = -2;
+	cl->looks_at = -1;
 	list_init(&cl->run);
 	list_init(&cl->gone);
 	list_init(&cl->young);
+	list_init(&cl->stays);
 	c->port = cl;
 	server_wake(v, cl);
 	return cl;
@@ -128,6 +131,7 @@ static void on_gone(struct conn *c)
 		the_server->first_free = c->slot;
 	list_remove(&cl->run);
 	list_remove(&cl->young);
+	list_remove(&cl->stays);
 	list_append(&the_server->gone, &cl->gone);
 	the_server->slots.fds[c->slot] = 0;
 	/* Whoever keeps a copy of it sees that it is over, and drops it. */
@@ -206,6 +210,29 @@ static void begin_life(struct server *v, struct client *cl)
 		look_again(v, AGE_NS);
 }
 
+void server_stays(struct server *v, struct client *cl)
+{
+	list_append(&v->stays, &cl->stays);
+	cl->stayed = 0;
+	if (!v->aging)
+		look_again(v, AGE_NS);
+}
+
+/* A client that has asked nothing since the last look may wait for room to ask: its socket may be as small as it likes. */
+static void take_what_stays(struct server *v)
+{
+	struct client *cl, *next;
+
+	list_each_safe(cl, next, &v->stays, struct client, stays) {
+		if (cl->stayed == cl->conn->in_pos) {
+			list_remove(&cl->stays);
+			server_take(v, cl);
+		} else {
+			cl->stayed = cl->conn->in_pos;
+		}
+	}
+}
+
 static void on_ages(struct loop_source *source, uint32_t events)
 {
 	struct server *v = the_server;
@@ -217,6 +244,7 @@ static void on_ages(struct loop_source *source, uint32_t events)
 	if (read(source->fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
 		return;
 	v->aging = false;
+	take_what_stays(v);
 	list_each_safe(cl, next, &v->young, struct client, young) {
 		if (cl->aged && !left--)
 			return look_again(v, HAND_ON_NS);
@@ -224,7 +252,7 @@ static void on_ages(struct loop_source *source, uint32_t events)
 			hand_on(cl);
 		cl->aged = true;
 	}
-	if (!list_empty(&v->young))
+	if (!list_empty(&v->young) || !list_empty(&v->stays))
 		look_again(v, AGE_NS);
 }
 
@@ -258,6 +286,11 @@ static int add_socket(struct server *v, int from, int fd)
 	/* The holder has it before the client hears anything: a kill before this is the client's loss. */
 	*(volatile int32_t *)&v->slots.fds[index] = fd + 1;
 	begin_life(v, cl);
+	/* Who has just connected has mostly not asked yet: that comes by the loop. */
+	if (from >= 0 && server_watch(v, cl, SOCKET_EVENTS) == 0) {
+		cl->readable = false;
+		list_remove(&cl->run);
+	}
 	return 0;
 }
 
@@ -392,6 +425,7 @@ int server_init(struct server *v, int dir)
 	list_init(&v->run);
 	list_init(&v->gone);
 	list_init(&v->young);
+	list_init(&v->stays);
 	v->listen.fd = -1;
 	v->ages = (struct loop_source){ on_ages, timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK) };
 	err = v->ages.fd < 0 ? -errno : slots_open(&v->slots, dir);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "request.h"
 #include "ring.h"
@@ -18,6 +19,10 @@
 #define REPLIES_AT_ONCE 4096u
 #define BACKLOG_EVENTS_RING (64u << 10)
 #define BACKLOG_EVENTS_SOCKET (1u << 20)
+/* A request of so many bytes at most may stay in its socket, where as many are already. */
+#define STAY 256
+/* So many requests in a row must have come alone. */
+#define HABIT 16
 
 void server_wake(struct server *v, struct client *cl)
 {
@@ -33,14 +38,14 @@ static uint64_t backlog(const struct client *cl)
 /* 1: a whole message is there; 0: not yet; -EPROTO: it cannot be one. */
 static int next_message(const struct client *cl, struct xsd_sockmsg *msg)
 {
-	uint64_t pos = cl->conn->in_pos, have = slot_in(cl->slot) - pos;
+	uint64_t pos = cl->conn->in_pos, end = slot_in(cl->slot);
 
-	if (have < sizeof(*msg))
+	if (end < pos + sizeof(*msg))
 		return 0;
 	slot_copy(cl->slot, pos, msg, sizeof(*msg));
 	if (msg->len > XENSTORE_PAYLOAD_MAX)
 		return -EPROTO;
-	return have >= sizeof(*msg) + msg->len;
+	return end >= pos + sizeof(*msg) + msg->len;
 }
 
 /* XS_INTRODUCE acts on the world outside: that comes first, and the record says how it went. */
@@ -75,19 +80,21 @@ static struct slot *prepare_introduce(struct server *v, struct request_record *q
 	return slot;
 }
 
-void server_execute(struct server *v, struct client *cl, const struct xsd_sockmsg *msg)
+static struct request_record *new_request(struct server *v, const struct client *cl)
 {
-	uint32_t size = request_record_size(msg->len);
-	struct request_record *q = (struct request_record *)server_record(v, REC_REQUEST, cl->conn->slot, 0, 0);
+	return (struct request_record *)server_record(v, REC_REQUEST, cl->conn->slot, 0, 0);
+}
+
+/* A whole message is in the record. */
+static void execute(struct server *v, struct client *cl, struct request_record *q)
+{
 	struct shared_page ring = { .port = -1 };
 	struct slot *slot = NULL;
 
-	q->head.size = size;
-	q->msg = *msg;
+	q->head.size = request_record_size(q->msg.len);
 	/* What follows the body is at most this. */
-	memset((char *)q + size - 8, 0, 8);
-	slot_copy(cl->slot, cl->conn->in_pos + sizeof(*msg), q->body, msg->len);
-	if (msg->type == XS_INTRODUCE)
+	memset(q->body + q->msg.len, 0, 8);
+	if (q->msg.type == XS_INTRODUCE)
 		slot = prepare_introduce(v, q, cl, &ring);
 	server_commit(v, &q->head);
 	if (!slot)
@@ -97,20 +104,100 @@ void server_execute(struct server *v, struct client *cl, const struct xsd_sockms
 	shared_notify(&cl->ring);
 }
 
+static void execute_received(struct server *v, struct client *cl, const struct xsd_sockmsg *msg)
+{
+	struct request_record *q = new_request(v, cl);
+
+	q->msg = *msg;
+	slot_copy(cl->slot, cl->conn->in_pos + sizeof(*msg), q->body, msg->len);
+	execute(v, cl, q);
+}
+
+static bool may_stay(const struct client *cl)
+{
+	uint64_t pos = cl->conn->in_pos, end = slot_in(cl->slot);
+
+	return cl->alone > 0 && cl->readable && !cl->conn->ring && end <= pos && pos - end <= STAY;
+}
+
+/*
+ * Who waits for each reply has one request in its socket. That is looked at, straight into the record, executed, and stays where
+ * it is: a kill takes nothing away, so nobody must note what was taken. And the kernel does not wake its client for the room that
+ * taking it makes, before there is a reply. Several are taken together later. False: there is something else than one small
+ * request, and nothing was done.
+ */
+static bool execute_in_socket(struct server *v, struct client *cl)
+{
+	int32_t executed = cl->conn->in_pos - slot_in(cl->slot);
+	struct request_record *q;
+	ssize_t n;
+
+	if (executed != cl->looks_at) {
+		if (setsockopt(cl->source.fd, SOL_SOCKET, SO_PEEK_OFF, &executed, sizeof(executed)) < 0)
+			return false;
+		cl->looks_at = executed;
+	}
+	q = new_request(v, cl);
+	n = recv(cl->source.fd, &q->msg, STAY + 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n > 0)
+		cl->looks_at += n;
+	if (n < (ssize_t)sizeof(q->msg) || n > STAY || (size_t)n != sizeof(q->msg) + q->msg.len) {
+		cl->alone = -HABIT;
+		return false;
+	}
+	cl->readable = cl->ended;
+	cl->more = false;
+	execute(v, cl, q);
+	if (cl->conn && list_empty(&cl->stays))
+		server_stays(v, cl);
+	return true;
+}
+
+/* Do its requests come one at a time? */
+static void note_habit(struct client *cl, uint32_t n)
+{
+	struct xsd_sockmsg msg;
+	bool alone = next_message(cl, &msg) > 0 && slot_in(cl->slot) - cl->conn->in_pos == sizeof(msg) + msg.len &&
+		     n >= sizeof(msg) + msg.len;
+
+	if (!alone)
+		cl->alone = -HABIT;
+	else if (cl->alone <= 0)
+		cl->alone++;
+}
+
+static void receive_socket(struct server *v, struct client *cl)
+{
+	uint32_t room = slot_room(cl->slot, cl->conn->in_pos);
+	int n = slot_receive(cl->slot, cl->source.fd, cl->conn->in_pos);
+
+	/* The loop tells once of what comes. Less than there was room for is all, but for the end that it told of. */
+	cl->readable = n == -EINTR || (n > 0 && (cl->ended || (uint32_t)n == room));
+	if (n > 0) {
+		if (cl->looks_at > 0)
+			cl->looks_at = cl->looks_at > n ? cl->looks_at - n : 0;
+		note_habit(cl, n);
+	} else if (n != -EAGAIN && n != -EINTR) {
+		server_commit(v, server_record(v, REC_DISCONNECT, cl->conn->slot, 0, 0));
+	}
+}
+
+void server_take(struct server *v, struct client *cl)
+{
+	if (slot_in(cl->slot) < cl->conn->in_pos)
+		receive_socket(v, cl);
+	if (cl->conn)
+		server_wake(v, cl);
+}
+
 /* More of its bytes. False: it is gone or broken. */
 static bool receive(struct server *v, struct client *cl)
 {
 	int n;
 
 	if (!cl->conn->ring) {
-		n = slot_receive(cl->slot, cl->source.fd, cl->conn->in_pos);
-		/* The loop tells once of what comes. Less than there was room for is all, but for the end that it told of. */
-		cl->readable = n == -EINTR || (n > 0 && (cl->ended || slot_is_full(cl->slot, cl->conn->in_pos)));
-		if (n == -EAGAIN || n == -EINTR)
-			return true;
-		if (n <= 0)
-			server_commit(v, server_record(v, REC_DISCONNECT, cl->conn->slot, 0, 0));
-		return n > 0;
+		receive_socket(v, cl);
+		return cl->conn;
 	}
 	if (!cl->ring.page)
 		return false;
@@ -139,6 +226,8 @@ bool server_serve(struct server *v, struct client *cl)
 	v->last = cl;
 	cl->more = false;
 	turn = v->solo > ALONE_AFTER ? TURN_ALONE : TURN_SHARED;
+	if (may_stay(cl) && backlog(cl) < BACKLOG_REQUESTS && execute_in_socket(v, cl))
+		return cl->conn && cl->readable && backlog(cl) < BACKLOG_REQUESTS;
 	while (turn-- > 0 && backlog(cl) < BACKLOG_REQUESTS) {
 		ready = next_message(cl, &msg);
 		while (!ready && cl->readable) {
@@ -151,7 +240,7 @@ bool server_serve(struct server *v, struct client *cl)
 		}
 		if (ready <= 0)
 			break;
-		server_execute(v, cl, &msg);
+		execute_received(v, cl, &msg);
 		executed = true;
 		if (!cl->conn)
 			return false;

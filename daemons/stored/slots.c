@@ -99,7 +99,7 @@ void slot_set_out(struct slot *slot, uint64_t pos)
 int slot_receive(struct slot *slot, int fd, uint64_t pos)
 {
 	uint64_t end = slot_in(slot);
-	uint32_t room = SLOT_BUFFER - (uint32_t)(end - pos), at = end % SLOT_BUFFER, first = SLOT_BUFFER - at;
+	uint32_t room = slot_room(slot, pos), at = end % SLOT_BUFFER, first = SLOT_BUFFER - at;
 	struct io_mark *m;
 
 	if (!room)
@@ -113,11 +113,6 @@ int slot_receive(struct slot *slot, int fd, uint64_t pos)
 	if (recvmmsg(fd, &m->call, 1, MSG_DONTWAIT, NULL) < 0)
 		return -errno;
 	return m->call.msg_len;
-}
-
-bool slot_is_full(const struct slot *slot, uint64_t pos)
-{
-	return slot_in(slot) - pos == SLOT_BUFFER;
 }
 
 int slot_send(struct slot *slot, int fd, const void *bytes, uint32_t len)

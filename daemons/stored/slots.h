@@ -5,6 +5,7 @@
  *
  * A kill may come between a system call and the note of what it did. So the kernel takes the note: recvmmsg() and sendmmsg()
  * write the length into msg_len, here in the file, before they return, and a kill takes effect only at the return.
+ * Nothing needs to be noted of what is only looked at in its socket (MSG_PEEK).
  * On a ring the position is noted first and published to the guest after; it is published again after a restart.
  */
 #ifndef STORED_SLOTS_H
@@ -70,10 +71,19 @@ static inline uint64_t slot_out(const struct slot *slot)
 void slot_set_in(struct slot *, uint64_t pos);
 void slot_set_out(struct slot *, uint64_t pos);
 
-/* More from a socket, when all up to pos was executed: bytes, 0 at its end, or -errno; -ENOBUFS if there is no room. */
+/* So much may come in, when all up to pos was executed. */
+static inline uint32_t slot_room(const struct slot *slot, uint64_t pos)
+{
+	uint64_t end = slot_in(slot);
+
+	return end > pos ? SLOT_BUFFER - (uint32_t)(end - pos) : SLOT_BUFFER;
+}
+
+/*
+ * More from a socket, when all up to pos was executed: bytes, 0 at its end, or -errno; -ENOBUFS if there is no room. Where pos is
+ * beyond slot_in(), requests were executed that the socket still has: they come in first, and less than SLOT_BUFFER they must be.
+ */
 int slot_receive(struct slot *, int fd, uint64_t pos);
-/* There is no room for more, when all up to pos was executed. */
-bool slot_is_full(const struct slot *, uint64_t pos);
 /* Sends to a socket what follows slot_out(): bytes or -errno. */
 int slot_send(struct slot *, int fd, const void *bytes, uint32_t len);
 /* Of what has come in from position pos on, len bytes. They must be there. */

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The daemon as a whole: many clients and guests, killed under load, flooded, lied to."""
+import fcntl
 import os
 import random
 import signal
 import socket
 import struct
+import termios
 import threading
 import time
 
@@ -229,6 +231,75 @@ def test_restart_keeps_all(store):
     assert ("/a", "t") in c.events
     c.write("/local/domain/5/b", "x")
     assert g.drain()[-1] == ("/local/domain/5/b", "u")
+
+
+HABIT = 16      # daemons/stored/server_io.c
+
+
+def unread(c):
+    """Bytes that are in the client's way to the daemon, as the kernel counts memory."""
+    return struct.unpack("i", fcntl.ioctl(c.s, termios.TIOCOUTQ, b"0000"))[0]
+
+
+def waiting(store):
+    """A client that has waited for each reply for so long that its requests are executed in the socket, and stay there."""
+    c = store.client()
+    c.write("/a", "1")
+    for _ in range(HABIT):
+        assert c.read("/a") == "1"
+    assert unread(c)
+    return c
+
+
+def test_requests_stay(store):
+    """Executed once each, whenever the daemon is killed; and not for ever in the way of new ones."""
+    clients = [waiting(store) for _ in range(40)]
+    for n, c in enumerate(clients):
+        for _ in range(n):
+            c.read("/a")
+    for i in range(5):
+        store.keeper.ready.clear()
+        store.keeper.kill()
+        store.keeper.wait_ready()
+        for n, c in enumerate(clients):
+            for _ in range(HABIT + 1 + n % 7 if i % 2 else 1):
+                assert c.read("/a") == "1"
+    assert until(lambda: not any(unread(c) for c in clients))
+    for c in clients:
+        assert c.read("/a") == "1"
+    store.check()
+
+
+def test_socket_of_least_room(store):
+    """What stays in it must not be in the way of the next request for ever."""
+    c = store.client()
+    c.s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    for i in range(2 * HABIT):
+        c.write("/a", str(i))
+
+
+@pytest.mark.parametrize("requests", [1, 384, 1000])
+def test_end_behind_requests_that_stay(store, requests):
+    data = b"".join(struct.pack("<IIII", 2, i, 0, 3) + b"/a\0" for i in range(requests))
+    for _ in range(20):
+        c = waiting(store)
+        c.write_bytes(data)
+        c.s.shutdown(socket.SHUT_WR)
+        assert [c.message()[1] for _ in range(requests)] == list(range(requests))
+        with pytest.raises(ConnectionError, match="closed"):
+            c.read_bytes(20)
+
+
+def test_pieces_behind_requests_that_stay(store):
+    c, rng = waiting(store), random.Random(1)
+    for i in range(100):
+        body = strings("/a") + b"x" * rng.choice([0, 1, 100, 470, 493, 494, 2000, 4000])
+        data = struct.pack("<IIII", 11, i, 0, len(body)) + body
+        times = rng.randint(1, 2)
+        send_in_pieces(c, data * times, rng)
+        assert [c.message()[1] for _ in range(times)] == [i] * times
+        for _ in range(rng.randint(0, 2 * HABIT)):
+            c.ask("DIRECTORY", strings("/"))
 
 
 @pytest.mark.parametrize("floods", [1, 8])
