@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from guests import AnelGuest, Guest, free_mib
+from guests import MOVE, AnelGuest, Guest, free_mib
 from pair import DISK, A, B, Pair
 from test_anel_migrate import NOTHING, memory_back, works_on
 
-pytestmark = [pytest.mark.anel, pytest.mark.full]
+pytestmark = pytest.mark.full
 # Writes a file again and again and compares it; counts its rounds. All by one process: programs that are started again and again leave
 # QEMU so much translated code of one page that zeroing that page takes it seconds.
 WORK = ("mkfifo /tmp/never; (exec 9<>/tmp/never; n=0; x=$(seq 400); while :; do read -t 0.05 -u 9; echo \"$x\" >/tmp/b; "
@@ -28,9 +28,9 @@ case "$*" in *--ask*) exec $ssh "$@" ;; esac
 mkfifo /run/to.$$ /run/from.$$
 $ssh "$@" </run/to.$$ >/run/from.$$ &
 pid=$!
-{ head -c "$bytes"; eval "$then"; exec cat; } <&0 >/run/to.$$ &
+{ head -c "$bytes"; eval "$then" </dev/null; exec cat; } <&0 >/run/to.$$ &
 while read -r line; do
-    if [ "$line" = "$answer" ]; then eval "$instead"; else echo "$line"; fi
+    if [ "$line" = "$answer" ]; then eval "$instead" </dev/null; else echo "$line"; fi
 done </run/from.$$
 rm -f /run/to.$$ /run/from.$$
 """
@@ -86,7 +86,7 @@ def only_on(g, host, other):
 
 
 def test_to_another_host(clean):
-    """A guest that works and answers pings goes to the other host while it runs, with its disk and card, and comes back."""
+    """A guest that works and answers pings goes to the other host, on Anel while it runs, with its disk and card, and comes back."""
     a, b = clean
     free = free_mib(a), free_mib(b)
     g = guest(a, "tour", disk=True, vcpus=2).create()
@@ -95,7 +95,7 @@ def test_to_another_host(clean):
     for here, there, address in ((a, b, B), (b, a, A)):
         before = count(g)
         here.run("(ping -i 0.2 %s >/run/pings 2>&1 & echo $! >/run/pinger); until grep -q 'bytes from' /run/pings; do sleep 0.1; done" % IP)
-        here.run("anel migrate --live tour %s" % address, 300)
+        here.run("anel %s tour %s" % (MOVE, address), 300)
         only_on(g, there, here)
         works_on(g, before)
         # Both networks know where it is now.
@@ -127,7 +127,7 @@ def move(clean, g, words, moved, said="", env="", rc=None):
     """`anel migrate` by these words of the address; afterwards the guest runs where it should, and works."""
     here, there, to = both_ways(clean, g)
     before, start = count(g), time.monotonic()
-    got, out = here.try_run("%s anel migrate --live %s 2>&1" % (env, words(to)), 300)
+    got, out = here.try_run("%s anel %s %s 2>&1" % (env, MOVE, words(to)), 300)
     print(words(to), "%.0f s" % (time.monotonic() - start), got, out)
     assert (got == 0) == (moved if rc is None else rc == 0) and re.search(said, out), (words(to), got, out)
     if "eth0 down" in words(to):    # the receiver, who hears nothing, gives up by itself
@@ -144,6 +144,7 @@ KILL_DOMD = "kill -9 $(cat /run/anel-domd.pid)"
 LOST = "the link to the other side is lost"
 
 
+@pytest.mark.anel
 def test_failures_before(clean):
     """What fails before the other host has all of the guest leaves it here."""
     g = guest(clean[0], "only", memory=128).create()
@@ -156,6 +157,7 @@ def test_failures_before(clean):
     move(clean, g, lambda to: "only " + to, False, env="ANEL_FAIL_AT=kill:send.memory", rc=1)
 
 
+@pytest.mark.anel
 def test_failures_at_hand_over(clean):
     """The guest is the other host's if that has taken it, whoever could not say so, and stays here if not."""
     g = guest(clean[0], "only", memory=128).create()
@@ -169,6 +171,7 @@ def test_failures_at_hand_over(clean):
     move(clean, g, lambda to: "only " + to, True, env="ANEL_FAIL_AT=kill:send.gone", rc=1)
 
 
+@pytest.mark.anel
 def test_failures_beside(clean):
     """anel-domd of either side is killed on the way. And: the other host has the guest, and nobody here can know."""
     g = guest(clean[0], "only", memory=128).create()
@@ -178,7 +181,7 @@ def test_failures_beside(clean):
     move(clean, g, lambda to: relay(to, "done", SSH % to + shlex.quote(KILL_DOMD) + "; echo done"), True)
     here, there, to = both_ways(clean, g)
     before = count(g)
-    rc, out = here.try_run("anel migrate --live %s 2>&1" % relay(to, "done", "ip link set eth0 down; exit"), 300)
+    rc, out = here.try_run("anel %s %s 2>&1" % (MOVE, relay(to, "done", "ip link set eth0 down; exit")), 300)
     assert rc == 1 and "is not known" in out and "anel destroy" in out, out
     assert "only--moved" in here.run("anel list")
     here.run("ip link set eth0 up; anel destroy only--moved", 60)
@@ -193,7 +196,7 @@ def test_refused_there(clean):
     g.run(WORK, 60)
 
     def refused(why, words="only " + B):
-        rc, out = here.try_run("anel migrate --live %s 2>&1" % words, 200)
+        rc, out = here.try_run("anel %s %s 2>&1" % (MOVE, words), 200)
         assert rc == 1 and re.search("the other side: .*" + why, out), out
 
     other = AnelGuest(there, "only", memory=96).create(ready=None, flags="-p")
