@@ -3,10 +3,11 @@
 import json
 import os
 import re
+import time
 
 import pytest
 
-from guests import AnelGuest, Guest, all_back, free_mib, left_of, wait_gone
+from guests import MOVE, AnelGuest, Guest, all_back, free_mib, left_of, wait_gone
 from machine import PEER
 from test_anel import disk
 from test_migrate import WORK
@@ -20,6 +21,8 @@ STEPS = [("send.begin", False), ("send.round", False), ("send.suspend", False), 
          ("receive.done", True), ("kill:receive.config", False), ("kill:receive.read", False), ("kill:receive.commit", False),
          ("kill:receive.committed", True), ("kill:receive.done", True), ("kill:send.round", False), ("kill:send.memory", False),
          ("kill:send.have", False), ("kill:send.go", False), ("kill:send.gone", True), ("kill:receive.up", True), ("kill:send.done", True)]
+if PEER:    # no rounds without --live
+    STEPS = [s for s in STEPS if not s[0].endswith(".round")]
 ORDER = ("here: begins", "there: its domain is made, its devices wait", "here: it is suspended", "there: all of it has come",
          "here: it is given away", "there: it goes on", "there: network card 0: its bridge knows where it is", "here: nothing is left of it")
 # A way to the receiver on which the guest waits, half sent, until it may go on.
@@ -51,9 +54,8 @@ def memory_back(host, before):
     return before - TABLE_MIB - 1 <= free_mib(host) <= before
 
 
-# Counts, and starts no program: on Debian's Xen in QEMU 7.2 new processes, dom0's too, are at times given wrong memory while another
-# domain starts programs without a pause.
-COUNT = "(n=0; while :; do n=$((n+1)); echo $n >/tmp/n; done) >/dev/null 2>&1 & dd if=/dev/urandom of=/tmp/a bs=64k count=64 2>/dev/null"
+# Counts, and starts no program, which is slow on Debian's Xen. Without truncation: whoever reads always finds a number.
+COUNT = "(n=0; while :; do n=$((n+1)); echo $n 1<>/tmp/n; done) >/dev/null 2>&1 & dd if=/dev/urandom of=/tmp/a bs=64k count=64 2>/dev/null"
 
 
 def count(g):
@@ -182,7 +184,9 @@ def fail_at(g, step, moved):
     old, before = g.domid(), count(g)
     # As to another host, with the shell as the way there, or as to this one.
     where = "-s '' %s 'anel migrate-receive'" if step.startswith(("kill:receive", "send.g")) else "%s localhost"
-    rc, out = g.host.try_run("ANEL_FAIL_AT=%s anel migrate --live %s 2>&1" % (step, where % g.name), 300)
+    start = time.monotonic()
+    rc, out = g.host.try_run("ANEL_FAIL_AT=%s anel %s %s 2>&1" % (step, MOVE, where % g.name), 300)
+    print(step, "%.0f s" % (time.monotonic() - start), rc, out)
     if step.startswith("kill:send"):
         assert rc not in (0, None), (step, rc, out)
         g.host.until("pgrep -x anel; true", NOTHING, 60)
@@ -193,12 +197,11 @@ def fail_at(g, step, moved):
 
 
 @pytest.mark.full
-@pytest.mark.anel
 def test_failures(anel):
     """Whatever step fails, there is one guest and it works: the old one, or the new one if the hand-over was complete."""
     free = free_mib(anel)
     g = AnelGuest(anel, "only", vif=True, extra="anel.ip=10.0.0.46").create()
-    g.run(WORK, 60)
+    g.run(COUNT if PEER else WORK, 60)
     for step, moved in STEPS:
         fail_at(g, step, moved)
     for step in ("send.begin", "send.suspend", "send.memory", "send.vcpus", "send.sync", "kill:send.memory"):
