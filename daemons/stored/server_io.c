@@ -23,6 +23,8 @@
 #define STAY 256
 /* So many requests in a row must have come alone. */
 #define HABIT 16
+/* ... and so many of its turns without another's between: in a crowd, taking several later costs more than it saves. */
+#define ALONE_STAYS 4
 
 void server_wake(struct server *v, struct client *cl)
 {
@@ -113,11 +115,12 @@ static void execute_received(struct server *v, struct client *cl, const struct x
 	execute(v, cl, q);
 }
 
-static bool may_stay(const struct client *cl)
+static bool may_stay(const struct server *v, const struct client *cl)
 {
 	uint64_t pos = cl->conn->in_pos, end = slot_in(cl->slot);
 
-	return cl->alone > 0 && cl->readable && !cl->conn->ring && end <= pos && pos - end <= STAY;
+	return v->solo >= ALONE_STAYS && cl->alone > 0 && cl->readable && !cl->conn->ring && end <= pos && pos - end <= STAY &&
+	       backlog(cl) < BACKLOG_REQUESTS;
 }
 
 /*
@@ -226,7 +229,7 @@ bool server_serve(struct server *v, struct client *cl)
 	v->last = cl;
 	cl->more = false;
 	turn = v->solo > ALONE_AFTER ? TURN_ALONE : TURN_SHARED;
-	if (may_stay(cl) && backlog(cl) < BACKLOG_REQUESTS && execute_in_socket(v, cl))
+	if (may_stay(v, cl) && execute_in_socket(v, cl))
 		return cl->conn && cl->readable && backlog(cl) < BACKLOG_REQUESTS;
 	while (turn-- > 0 && backlog(cl) < BACKLOG_REQUESTS) {
 		ready = next_message(cl, &msg);
