@@ -15,6 +15,8 @@
 #include "x86/current.h"
 #include "x86/traps.h"
 
+const bool lock_check_on = true;
+
 #define CLASSES_MAX 256u
 #define HELD_MAX 16u
 

@@ -4,9 +4,11 @@
  * inside goes on at the fixup that the exception table names.
  */
 #include "gmem/guest_access.h"
+#include "gmem/guest_words.h"
 #include "lib/atomic.h"
 #include "x86/cpu.h"
 #include "x86/traps.h"
+#include <xen/vcpu.h>
 
 /* One word each way; false: fault. The asm ends in a known place either way, so clac is the caller's. */
 static inline bool load64(uint64_t *v, const void *src)
@@ -126,6 +128,27 @@ __hot size_t guest_copy_out(void *guest_dst, const void *src, size_t n)
 		left = copy_any(guest_dst, src, n);
 	clac();
 	return left;
+}
+
+/* Twice at each change of who runs. */
+__hot bool guest_runstate_out(struct vcpu_runstate_info *to, const struct vcpu_runstate_info *r, bool told)
+{
+	const uint64_t *words = (const uint64_t *)r;
+	uint64_t at = (uint64_t)to, entry = words[1];
+
+	BUILD_ASSERT(sizeof(*r) == 6 * 8 && offsetof(struct vcpu_runstate_info, state_entry_time) == 8);
+	if (!told)
+		return guest_words_out(at, words, 6);
+	/* Readers on other vCPUs look for this bit before and after. */
+	entry |= XEN_RUNSTATE_UPDATE;
+	if (unlikely(!guest_words_out(at + 8, &entry, 1)))
+		return false;
+	wmb();
+	if (unlikely(!guest_words_out(at, words, 1) || !guest_words_out(at + 16, words + 2, 4)))
+		return false;
+	wmb();
+	entry &= ~XEN_RUNSTATE_UPDATE;
+	return guest_words_out(at + 8, &entry, 1);
 }
 
 size_t guest_zero(void *guest_dst, size_t n)

@@ -21,9 +21,11 @@ typedef struct spinlock spinlock_t;
 #define spin_lock_init(l) (*(l) = (spinlock_t){ .name = LOCK_NAME(#l) })
 
 /*
- * Provided by debug/lock_check.c, and by release/lock_check.c as nothing. acquire: before waiting for l; acquired: after an attempt
+ * Provided by debug/lock_check.c, and by release/lock_check.c as nothing, which says so by lock_check_on: to load a word costs less
+ * than to save for a call what it may change. acquire: before waiting for l; acquired: after an attempt
  * that succeeded without waiting.
  */
+extern const bool lock_check_on;
 void lock_check_acquire(spinlock_t *l);
 void lock_check_acquired(spinlock_t *l);
 void lock_check_release(spinlock_t *l);
@@ -35,7 +37,8 @@ void lock_check_forget(void);
 
 static inline void spin_lock(spinlock_t *l)
 {
-	lock_check_acquire(l);
+	if (unlikely(lock_check_on))
+		lock_check_acquire(l);
 	uint16_t me = __atomic_fetch_add(&l->tail, 1, __ATOMIC_ACQUIRE);
 
 	while (unlikely(__atomic_load_n(&l->head, __ATOMIC_ACQUIRE) != me))
@@ -52,12 +55,14 @@ static inline bool spin_trylock(spinlock_t *l)
 	n.tail++;
 	if (!__atomic_compare_exchange_n(&l->both, &o.both, n.both, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
-	lock_check_acquired(l);
+	if (unlikely(lock_check_on))
+		lock_check_acquired(l);
 	return true;
 }
 static inline void spin_unlock(spinlock_t *l)
 {
-	lock_check_release(l);
+	if (unlikely(lock_check_on))
+		lock_check_release(l);
 	__atomic_store_n(&l->head, (uint16_t)(l->head + 1), __ATOMIC_RELEASE);
 }
 static inline bool spin_is_locked(const spinlock_t *l) { return l->head != l->tail; }

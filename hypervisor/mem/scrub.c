@@ -45,9 +45,12 @@ bool scrub_some(void)
 {
 	static DEFINE_SPINLOCK(one_scrubs);
 	unsigned nr = mem_nr_nodes(), mine = cpu_topology[smp_processor_id()].node;
-	bool more;
+	bool more = false;
 
-	if (!spin_trylock(&one_scrubs))
+	/* Most often there is nothing: a CPU that falls idle for moments finds that out first. */
+	for (unsigned n = 0; n < nr && !more; n++)
+		more = buddy_dirty_count(n);
+	if (!more || !spin_trylock(&one_scrubs))
 		return false;
 	more = mine < nr && scrub_zones(mine, NR_ZONES - 1);
 	for (unsigned n = 0; n < nr && !more; n++)

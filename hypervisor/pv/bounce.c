@@ -21,11 +21,12 @@
 /* The part that every frame shares, from the lowest address up. */
 struct frame_tail { uint64_t rip, cs, rflags, rsp, ss; };
 
-__hot static inline void frame_tail(const struct vcpu *v, const struct cpu_user_regs *regs, uint8_t mask, struct frame_tail *t)
+__hot static inline void frame_tail(const struct vcpu *v, const struct cpu_user_regs *regs, bool kernel, uint8_t mask,
+				    struct frame_tail *t)
 {
 	t->rip = regs->rip;
 	/* The kernel tells its own frames from its user's by RPL: its own show ring 0. */
-	t->cs = (guest_kernel_mode(v) ? regs->cs & ~3u : regs->cs) | (uint64_t)mask << 32;
+	t->cs = (kernel ? regs->cs & ~3u : regs->cs) | (uint64_t)mask << 32;
 	t->rflags = (regs->rflags & ~(uint64_t)(EFL_IF | EFL_IOPL)) | (mask ? 0 : EFL_IF);
 	if (v->pv->shows_iopl)
 		t->rflags |= (uint64_t)v->pv->iopl << 12;
@@ -63,40 +64,43 @@ static bool push_again(struct vcpu *v, uint64_t rsp, const void *frame, size_t n
 	return !left;
 }
 
-static uint64_t kernel_stack(struct vcpu *v, const struct cpu_user_regs *regs)
+/* rcx and r11, with the error code above them or, without one, from the second word on. */
+struct trap_frame { uint64_t head[3]; struct frame_tail t; };
+
+/* A copy, so that the frame itself need not be in memory. */
+static __attribute__((noinline)) bool push_frame_again(struct vcpu *v, uint64_t rsp, struct trap_frame f, bool has_code)
 {
-	return guest_kernel_mode(v) ? regs->rsp : v->pv->kernel_sp;
+	return push_again(v, rsp, &f.head[!has_code], sizeof(f) - 8 * !has_code);
 }
 
 __hot void pv_bounce(struct cpu_user_regs *regs, uint64_t eip, unsigned flags, uint32_t error_code)
 {
 	struct vcpu *v = current;
-	struct { uint64_t head[3]; struct frame_tail t; } f;
-	uint64_t rsp, top = kernel_stack(v, regs);
-	uint8_t mask = READ_ONCE(v->info->evtchn_upcall_mask);
+	bool kernel = guest_kernel_mode(v);
+	uint64_t rsp = kernel ? regs->rsp : v->pv->kernel_sp;
+	struct trap_frame f;
 
 	if (unlikely(!eip)) {
 		domain_crash(v->domain, "d%uv%u: no handler registered for a trap or event (vector %u, rip %lx)",
 			     v->domain->id, v->id, regs->entry_vector & 0xff, (unsigned long)regs->rip);
 		return;
 	}
-	frame_tail(v, regs, mask, &f.t);
-	if (!guest_kernel_mode(v))
+	if (!kernel)
 		pv_toggle_mode(v);
-	rsp = (top & ~15ull) - sizeof(f);
-	/* From the lowest address up: rcx, r11, and the error code if there is one. */
+	frame_tail(v, regs, kernel, READ_ONCE(v->info->evtchn_upcall_mask), &f.t);
+	rsp = (rsp & ~15ull) - sizeof(f);
 	if (flags & TBF_ERRCODE) {
 		f.head[0] = regs->rcx;
 		f.head[1] = regs->r11;
 		f.head[2] = error_code;
-		if (unlikely(!guest_words_out(rsp, (uint64_t *)&f, 8)) && !push_again(v, rsp, &f, sizeof(f)))
+		if (unlikely(!guest_words_out(rsp, (uint64_t *)&f, 8)) && !push_frame_again(v, rsp, f, true))
 			return;
 	} else {
+		f.head[0] = 0;
 		f.head[1] = regs->rcx;
 		f.head[2] = regs->r11;
 		rsp += 8;
-		if (unlikely(!guest_words_out(rsp, (uint64_t *)&f + 1, 7)) &&
-		    !push_again(v, rsp, (uint64_t *)&f + 1, sizeof(f) - 8))
+		if (unlikely(!guest_words_out(rsp, (uint64_t *)&f + 1, 7)) && !push_frame_again(v, rsp, f, false))
 			return;
 	}
 	if (flags & TBF_INTERRUPT)
@@ -148,7 +152,8 @@ void pv_bounce_failsafe(struct cpu_user_regs *regs)
 {
 	struct vcpu *v = current;
 	struct { uint64_t rcx, r11, ds, es, fs, gs; struct frame_tail t; } f;
-	uint64_t rsp, top = kernel_stack(v, regs);
+	bool kernel = guest_kernel_mode(v);
+	uint64_t rsp = kernel ? regs->rsp : v->pv->kernel_sp;
 
 	if (!v->pv->failsafe_callback_eip) {
 		domain_crash(v->domain, "d%uv%u: bad return state and no failsafe callback", v->domain->id, v->id);
@@ -161,10 +166,10 @@ void pv_bounce_failsafe(struct cpu_user_regs *regs)
 	f.es = regs->es;
 	f.fs = regs->fs;
 	f.gs = regs->gs;
-	frame_tail(v, regs, v->info->evtchn_upcall_mask, &f.t);
-	if (!guest_kernel_mode(v))
+	frame_tail(v, regs, kernel, READ_ONCE(v->info->evtchn_upcall_mask), &f.t);
+	if (!kernel)
 		pv_toggle_mode(v);
-	rsp = (top & ~15ull) - sizeof(f);
+	rsp = (rsp & ~15ull) - sizeof(f);
 	if (guest_copy_out((void *)rsp, &f, sizeof(f)) && !push_again(v, rsp, &f, sizeof(f)))
 		return;
 	if (v->pv->failsafe_disables_events)

@@ -11,6 +11,7 @@
 #include "x86/io.h"
 #include "x86/traps.h"
 #include "gmem/guest_access.h"
+#include "gmem/guest_words.h"
 #include "sched/sched.h"
 #include "lib/panic.h"
 #include "lib/string.h"
@@ -287,16 +288,29 @@ static bool emulate_tsc(struct cpu_user_regs *regs)
 	return true;
 }
 
-bool pv_emulate_privileged(struct cpu_user_regs *regs)
+#define OPCODE_RDMSR 0x320fu	/* 0f 32 */
+
+/* The kernel's look at the user's GS base, which Linux takes at each switch of process: in no other way than below, but sooner. */
+static bool read_user_gs(struct cpu_user_regs *regs)
+{
+	uint64_t code, val;
+
+	if ((uint32_t)regs->rcx != MSR_KERNEL_GS_BASE || regs->cs != GUEST_CS64 || !guest_kernel_mode(current) ||
+	    !guest_words_in(&code, regs->rip, 1) || (uint16_t)code != OPCODE_RDMSR)
+		return false;
+	val = rdmsr(MSR_KERNEL_GS_BASE);
+	regs->rax = (uint32_t)val;
+	regs->rdx = val >> 32;
+	regs->rip += 2;
+	return true;
+}
+
+static bool emulate_decoded(struct cpu_user_regs *regs)
 {
 	struct emul i = { .regs = regs };
 	enum emul_result res;
 	uint8_t op;
 
-	if (cpu_info()->cr4_guest && emulate_tsc(regs)) {
-		instruction_done(regs);
-		return true;
-	}
 	if (!in_64bit_code(regs) || !fetch(&i) || !decode_prefixes(&i, &op))
 		return false;
 	if (!guest_kernel_mode(current) && !user_may(op) &&
@@ -308,6 +322,14 @@ bool pv_emulate_privileged(struct cpu_user_regs *regs)
 		instruction_done(regs);
 	}
 	return res != EMUL_FAIL;
+}
+
+bool pv_emulate_privileged(struct cpu_user_regs *regs)
+{
+	if (!read_user_gs(regs) && !(cpu_info()->cr4_guest && emulate_tsc(regs)))
+		return emulate_decoded(regs);
+	instruction_done(regs);
+	return true;
 }
 
 /* ud2a "xen" cpuid: CPUID as the domain's policy has it (xen/arch-x86/xen.h, XEN_EMULATE_PREFIX). */

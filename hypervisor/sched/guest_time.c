@@ -106,29 +106,10 @@ void guest_time_update(struct vcpu *v)
 
 void guest_runstate_update(struct vcpu *v)
 {
-	struct vcpu_runstate_info r, *to = (struct vcpu_runstate_info *)v->runstate_guest;
-	bool flag = v->domain->vm_assist & (1ull << VMASST_TYPE_runstate_update_flag);
-
-	if (!to)
+	if (!v->runstate_guest)
 		return;
-	v->runstate_stale = true;
-	r = v->runstate;
-	if (flag) {
-		/* Readers on other vCPUs look for this bit before and after. */
-		r.state_entry_time |= XEN_RUNSTATE_UPDATE;
-		if (guest_copy_out(&to->state_entry_time, &r.state_entry_time, sizeof(r.state_entry_time)))
-			return;
-		wmb();
-	}
-	if (guest_copy_out(to, &r, sizeof(r)))
-		return;
-	if (flag) {
-		wmb();
-		r.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
-		if (guest_copy_out(&to->state_entry_time, &r.state_entry_time, sizeof(r.state_entry_time)))
-			return;
-	}
-	v->runstate_stale = false;
+	v->runstate_stale = !guest_runstate_out((struct vcpu_runstate_info *)v->runstate_guest, &v->runstate,
+						v->domain->vm_assist & (1ull << VMASST_TYPE_runstate_update_flag));
 }
 
 void guest_areas_write(struct vcpu *v)

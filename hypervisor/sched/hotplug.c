@@ -70,7 +70,6 @@ void cpu_stop_work(void)
 	case STEP_QUIET:
 		if (!leave.grace || now() - leave.since < QUIET_NS)
 			return;
-		timer_stop(&rq->slice);
 		irq_save();
 		timers_leave_cpu(cpumask_first(&cpu_online_map));
 		__atomic_fetch_sub(&nr_cpus_online, 1, __ATOMIC_RELAXED);

@@ -53,7 +53,6 @@ struct sched_vcpu {
 struct runqueue {
 	spinlock_t lock;
 	struct runqueue_core core;
-	struct timer slice;
 	s_time_t next_balance, next_rotation;
 	bool online;
 } __cacheline;

@@ -47,15 +47,11 @@ void call_rcu(struct rcu_head *h, void (*fn)(struct rcu_head *))
 	kick_cpus(&kick);
 }
 
-void rcu_quiescent(void)
+static __attribute__((noinline)) void pay(unsigned cpu)
 {
-	unsigned cpu = smp_processor_id();
 	cpumask_t kick = { { 0 } };
 	unsigned long flags;
 
-	lock_check_none_held();
-	if (likely(!cpumask_test_cpu(cpu, &rcu.owing)))
-		return;
 	flags = spin_lock_irqsave(&rcu.lock);
 	cpumask_clear_cpu(cpu, &rcu.owing);
 	if (rcu.waiting && cpumask_empty(&rcu.owing)) {
@@ -72,6 +68,15 @@ void rcu_quiescent(void)
 	}
 	spin_unlock_irqrestore(&rcu.lock, flags);
 	kick_cpus(&kick);
+}
+
+void rcu_quiescent(void)
+{
+	unsigned cpu = smp_processor_id();
+
+	lock_check_none_held();
+	if (unlikely(cpumask_test_cpu(cpu, &rcu.owing)))
+		pay(cpu);
 }
 
 /*

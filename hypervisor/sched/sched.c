@@ -172,11 +172,17 @@ static void ap_entry(void)
 	context_switch_first(idle_vcpu[cpu]);
 }
 
+static void turn_over(void)
+{
+	softirq_raise(SOFTIRQ_SCHEDULE);
+}
+
 void sched_init(void)
 {
 	BUG_ON(!idle_domain);
 	domain_hooks = &hooks;
 	tlb_flushed_hook = unload_lazy;
+	apic_turn_hook = turn_over;
 	softirq_open(SOFTIRQ_SCHEDULE, schedule);
 	cpupool_init();
 	sched_dump_init();

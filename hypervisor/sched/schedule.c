@@ -335,10 +335,7 @@ void schedule(void)
 		account_switch(prev, next, t);
 	spin_unlock(&rq->lock);
 	/* The hardware is slow: not under the lock, at which others look. */
-	if (until)
-		timer_set(&rq->slice, until);
-	else
-		timer_stop(&rq->slice);
+	apic_turn_ends(until, t);
 	irq_restore(flags);
 	if (next == prev)
 		return;
@@ -355,16 +352,10 @@ void vcpu_yield(void)
 	softirq_raise(SOFTIRQ_SCHEDULE);
 }
 
-static void slice_over(void *arg)
-{
-	softirq_raise(SOFTIRQ_SCHEDULE);
-}
-
 void sched_rq_init(unsigned cpu)
 {
 	struct runqueue *rq = &per_cpu(runqueue, cpu);
 
 	spin_lock_init(&rq->lock);
 	rq_init(&rq->core);
-	timer_setup(&rq->slice, slice_over, NULL, cpu);
 }

@@ -29,6 +29,8 @@ unsigned choose_cpu(struct vcpu *v)
 	unsigned prev = v->processor, cpu, other;
 	cpumask_t liked, idle;
 
+	if (cpumask_test_cpu(prev, &idle_cpus) && cpumask_test_cpu(prev, &s->allowed) && cpumask_test_cpu(prev, &s->soft))
+		return prev;
 	cpumask_and(&liked, &s->allowed, &s->soft);
 	if (cpumask_empty(&liked))
 		liked = s->allowed;

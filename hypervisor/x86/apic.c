@@ -53,7 +53,7 @@
 #define MSR_TSC_DEADLINE 0x6e0u
 
 bool x2apic_on;
-void (*apic_timer_hook)(void);
+void (*apic_timer_hook)(void), (*apic_turn_hook)(void);
 
 static volatile char *registers;	/* xAPIC */
 static bool apic_ready, timer_ready;
@@ -61,6 +61,7 @@ static uint64_t ticks_per_ns;		/* of the timer, times 2^32 */
 static int opt_x2apic = -1;
 
 static DEFINE_PER_CPU(s_time_t, timer_deadline);	/* what sched/ asked for; 0: nothing */
+static DEFINE_PER_CPU(s_time_t, turn_deadline);		/* the end of the running vCPU's turn, likewise */
 static DEFINE_PER_CPU(s_time_t, watchdog_deadline);
 static DEFINE_PER_CPU(s_time_t, hardware_deadline);	/* what the timer is set to; 0: it has fired */
 
@@ -257,15 +258,18 @@ static void set_hardware(s_time_t t)
 }
 
 /*
- * Sees to it that the hardware fires at the earlier of both deadlines. If it is set to fire before that, it is left alone: the
+ * Sees to it that the hardware fires at the earliest deadline. If it is set to fire before that, it is left alone: the
  * scheduler moves its deadline away far oftener than it lets it come. Interrupts off.
  */
 static void program(void)
 {
 	s_time_t t = this_cpu(timer_deadline), w = this_cpu(watchdog_deadline), h = this_cpu(hardware_deadline);
+	s_time_t turn = this_cpu(turn_deadline);
 
 	if (w && (!t || w < t))
 		t = w;
+	if (turn && (!t || turn < t))
+		t = turn;
 	/* One that should have come by now is set again: a lost one would be the last. */
 	if (t && (!h || t < h || h < now()))
 		set_hardware(t);
@@ -281,6 +285,15 @@ void apic_timer_program(s_time_t deadline)
 	if (timer_ready)
 		program();
 	irq_restore(flags);
+}
+
+void apic_turn_ends(s_time_t deadline, s_time_t t)
+{
+	s_time_t h = this_cpu(hardware_deadline);
+
+	this_cpu(turn_deadline) = deadline;
+	if (deadline && (!h || deadline < h || h < t) && timer_ready)
+		set_hardware(deadline);
 }
 
 void apic_timer_watch(void)
@@ -304,13 +317,17 @@ void apic_timer_interrupt(void)
 		this_cpu(timer_deadline) = 0;
 		apic_timer_hook();
 	}
+	if (this_cpu(turn_deadline) && t >= this_cpu(turn_deadline)) {
+		this_cpu(turn_deadline) = 0;
+		apic_turn_hook();
+	}
 	program();
 }
 
 /* For a CPU that goes: no timer, and software-disabled, so that only INIT, start-up IPI and NMI reach it (SDM 11.4.7.2). */
 void apic_stop_cpu(void)
 {
-	this_cpu(timer_deadline) = this_cpu(watchdog_deadline) = this_cpu(hardware_deadline) = 0;
+	this_cpu(timer_deadline) = this_cpu(turn_deadline) = this_cpu(watchdog_deadline) = this_cpu(hardware_deadline) = 0;
 	if (host_cpu.tsc_deadline)
 		wrmsr(MSR_TSC_DEADLINE, 0);
 	else

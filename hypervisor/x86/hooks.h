@@ -27,8 +27,8 @@ extern const char __ex_table_start[], __ex_table_end[];
 extern char __percpu_start[], __percpu_end[];
 extern const char __text_start[], __text_end[];
 
-/* sched/ sets this: raises SOFTIRQ_TIMER on this CPU. Called with interrupts off. */
-extern void (*apic_timer_hook)(void);
+/* sched/ sets these: raise SOFTIRQ_TIMER, SOFTIRQ_SCHEDULE on this CPU. Called with interrupts off. */
+extern void (*apic_timer_hook)(void), (*apic_turn_hook)(void);
 /* sched/ sets this: this CPU has flushed for others, which an idle one need not do twice. Called with interrupts off. */
 extern void (*tlb_flushed_hook)(void);
 

@@ -81,7 +81,7 @@ static struct section section = { .state = SECTION_OPEN };
 struct section *sections = &section;
 const struct guest_trap_ops *guest_traps;
 void (*console_input_notify)(void), (*console_ring_notify)(void), (*console_defer)(void), (*cpu_idle_entry)(void);
-void (*apic_timer_hook)(void);
+void (*apic_timer_hook)(void), (*apic_turn_hook)(void);
 void (*tlb_flushed_hook)(void);
 bool smap_on;
 char __image_start[1], __image_end[1];
@@ -149,6 +149,7 @@ void time_get_scale(struct time_scale *out) { memset(out, 0, sizeof(*out)); }
 uint64_t wallclock_get(s_time_t *at) { *at = 0; return 0; }
 void wallclock_set(uint64_t sec, uint32_t nsec, s_time_t system_time) { }
 void apic_timer_program(s_time_t deadline) { }
+void apic_turn_ends(s_time_t deadline, s_time_t t) { }
 struct spec_plan spec = { .thunk = THUNK_JMP };
 void spec_write_guest(uint32_t value) { }
 void spec_forget_branches(uint32_t domid) { }
