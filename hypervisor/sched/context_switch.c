@@ -82,6 +82,20 @@ static void load(struct vcpu *next)
 		now_clean(old, cpu);
 }
 
+/* To aim an interrupt anew costs more than the move did, and one that comes to another CPU reaches its vCPU too. */
+#define PIRQS_STAY 20000000ll	/* ns */
+
+void vcpu_pirqs_follow(struct vcpu *v, unsigned cpu, s_time_t t)
+{
+	struct sched_vcpu *s = v->sched;
+
+	if (likely(s->pirqs_at == cpu) || t - s->pirqs_moved < PIRQS_STAY)
+		return;
+	s->pirqs_at = cpu;
+	s->pirqs_moved = t;
+	notify->vcpu_moved(v);
+}
+
 void context_switch(struct vcpu *prev, struct vcpu *next)
 {
 	unsigned cpu = smp_processor_id();
@@ -102,8 +116,8 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 	if (next->sched->last_moved != cpu) {
 		next->sched->last_moved = cpu;
 		guest_timers_migrate(next, cpu);
-		notify->vcpu_moved(next);
 	}
+	vcpu_pirqs_follow(next, cpu, next->sched->picked_at);
 	guest_time_update(next);
 	guest_runstate_update(next);
 	jump_with_empty_stack(next->domain->ops->resume);

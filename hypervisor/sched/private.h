@@ -43,7 +43,9 @@ struct sched_vcpu {
 	struct list_head parked;	/* cap_lock */
 	cpumask_t hard, soft, allowed;	/* allowed: hard and the pool's, never empty */
 	int temporary_cpu;		/* -1: none; else the only one allowed */
-	unsigned last_moved;		/* CPU that pirq affinity and timers were last moved to */
+	unsigned last_moved;		/* CPU that timers were last moved to */
+	unsigned pirqs_at;		/* and that interrupts were */
+	s_time_t pirqs_moved;
 	bool yielded;
 	s_time_t picked_at;
 	/* SCHEDOP_poll: written by the vCPU itself before VPF_POLL is set */
@@ -90,6 +92,7 @@ void cap_destroy(struct sched_domain *sd);
 DECLARE_PER_CPU(struct vcpu *, loaded_vcpu);	/* whose state and page tables this CPU holds; NULL: none but the host's */
 void context_switch(struct vcpu *prev, struct vcpu *next) __noreturn;	/* interrupts off */
 void context_saved(struct vcpu *prev);		/* schedule.c */
+void vcpu_pirqs_follow(struct vcpu *v, unsigned cpu, s_time_t t);	/* running v's interrupts come to cpu, unless they just moved */
 void unload_lazy(void);				/* this CPU, idle, goes back to the host's own tables */
 void sched_rq_init(unsigned cpu);
 /* cpupool.c */

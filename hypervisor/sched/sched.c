@@ -56,7 +56,7 @@ int sched_vcpu_create(struct vcpu *v, unsigned cpu_hint)
 	s->e.weight = v->domain->sched->weight;
 	s->e.lag = NEWCOMER_LAG;
 	s->temporary_cpu = -1;
-	s->last_moved = ~0u;
+	s->last_moved = s->pirqs_at = ~0u;
 	list_init(&s->parked);
 	cpumask_setall(&s->hard);
 	cpumask_setall(&s->soft);

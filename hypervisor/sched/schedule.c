@@ -337,8 +337,11 @@ void schedule(void)
 	/* The hardware is slow: not under the lock, at which others look. */
 	apic_turn_ends(until, t);
 	irq_restore(flags);
-	if (next == prev)
+	if (next == prev) {
+		if (!is_idle_vcpu(next))
+			vcpu_pirqs_follow(next, cpu, t);
 		return;
+	}
 	/* Another CPU may hold next's registers lazily: it is asked for them with interrupts on. */
 	if (!is_idle_vcpu(next) && next->dirty_cpu != cpu)
 		vcpu_sync_state(next);
