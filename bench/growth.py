@@ -36,6 +36,7 @@ def boot(side, name, **options):
     extra = ["-drive", "file=%s/anel-bench.tar,if=virtio,format=raw,readonly=on" % run.OUT,
              "-plugin", "file=%s/count.so,out=%s" % (run.OUT, counts), "-icount", "shift=0"] + options.pop("extra", [])
     options.setdefault("cpu", machine.PEER_CPU)
+    options["append"] = "%s %s" % (run.NO_POLLING[side], options.get("append", ""))
     return machine.Machine("growth-%s-%s" % (side, name), kernel=run.KERNELS[side], kernel_args="quiet", extra=extra,
                            boot_timeout=options.pop("patience", 600), **options), counts
 

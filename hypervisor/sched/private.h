@@ -92,7 +92,7 @@ void cap_destroy(struct sched_domain *sd);
 DECLARE_PER_CPU(struct vcpu *, loaded_vcpu);	/* whose state and page tables this CPU holds; NULL: none but the host's */
 void context_switch(struct vcpu *prev, struct vcpu *next) __noreturn;	/* interrupts off */
 void context_saved(struct vcpu *prev);		/* schedule.c */
-void vcpu_pirqs_follow(struct vcpu *v, unsigned cpu, s_time_t t);	/* running v's interrupts come to cpu, unless they just moved */
+void vcpu_pirqs_follow(struct vcpu *v, unsigned cpu, s_time_t t);	/* v runs on cpu: so do its pirqs */
 void unload_lazy(void);				/* this CPU, idle, goes back to the host's own tables */
 void sched_rq_init(unsigned cpu);
 /* cpupool.c */
@@ -104,6 +104,8 @@ long cpupool_cpu_leave(unsigned cpu);		/* out of it, or of none; -EBUSY, -ENODEV
 void cpupool_domain_init(struct sched_domain *sd);
 void cpupool_domain_exit(struct sched_domain *sd);
 void vcpu_update_allowed(struct sched_vcpu *s, const cpumask_t *pool_cpus);	/* rq lock of the vCPU, or it is being made */
+/* idle.c */
+void idle_init(void);
 /* dump.c */
 void sched_dump_init(void);
 /* guest_timer.c */

@@ -184,28 +184,10 @@ void sched_init(void)
 	tlb_flushed_hook = unload_lazy;
 	apic_turn_hook = turn_over;
 	softirq_open(SOFTIRQ_SCHEDULE, schedule);
+	idle_init();
 	cpupool_init();
 	sched_dump_init();
 	cpu_idle_entry = ap_entry;
 	cpu_start(smp_processor_id());
 	cpupool_cpu_online(smp_processor_id());
-}
-
-void idle_loop(void)
-{
-	for (;;) {
-		do_softirq();
-		rcu_quiescent();
-		if (unlikely(cpu_to_stop == smp_processor_id())) {
-			cpu_stop_work();
-			continue;
-		}
-		if (softirq_is_pending() || scrub_some())
-			continue;
-		__asm__ volatile("cli" ::: "memory");
-		if (softirq_is_pending())
-			__asm__ volatile("sti" ::: "memory");
-		else
-			__asm__ volatile("sti; hlt" ::: "memory");
-	}
 }

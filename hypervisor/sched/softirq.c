@@ -18,7 +18,12 @@ void softirq_raise(unsigned nr)
 
 void softirq_raise_cpu(unsigned cpu, unsigned nr)
 {
-	if (!test_and_set_bit(nr, &per_cpu(info, cpu)->softirq_pending) && cpu != smp_processor_id())
+	volatile uint32_t *pending = &per_cpu(info, cpu)->softirq_pending;
+
+	if (test_and_set_bit(nr, pending) || cpu == smp_processor_id())
+		return;
+	/* One that polls sees the bit: it looks once more after it has said that it polls no longer. */
+	if (!(*pending & SOFTIRQ_POLLED))
 		smp_send_event_check(cpu);
 }
 

@@ -4,6 +4,7 @@
 #define SCHED_SOFTIRQ_H
 #include "x86/current.h"
 enum { SOFTIRQ_TIMER, SOFTIRQ_RCU, SOFTIRQ_SCHEDULE, SOFTIRQ_TASKLET, SOFTIRQ_KEY, SOFTIRQ_CHECK, SOFTIRQ_NR };
+#define SOFTIRQ_POLLED (1u << 31)	/* in softirq_pending: the CPU idles and looks at it without pause, no IPI is needed */
 void softirq_open(unsigned nr, void (*fn)(void));
 void softirq_raise(unsigned nr);			/* this CPU; any context */
 void softirq_raise_cpu(unsigned cpu, unsigned nr);	/* sends an IPI where needed */

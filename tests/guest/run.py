@@ -33,7 +33,7 @@ CFLAGS = ("-std=gnu17 -O1 -g -Wall -Wextra -Wno-unused-parameter -ffreestanding 
 QEMU_CPU = "max,smap=off,smep=off,rdtscp=off,pku=off"
 BOCHS_CPU = "corei7_haswell_4770"
 NO_SUITE = ("lib", "builder", "idle")
-DOM0_ONLY = ("start", "control", "devices", "dma", "pci", "hotplug", "hypfs", "efi", "domains", "flood", "fuzz", "hostile",
+DOM0_ONLY = ("start", "answers", "control", "devices", "dma", "pci", "hotplug", "hypfs", "efi", "domains", "flood", "fuzz", "hostile",
              "latency", "logdirty", "rotation", "sharing", "storm", "xsa_domains")     # "start" looks at what the hypervisor's own builder made
 DEFAULTS = {"memory": "256M", "cpus": 2, "dom0_mem": "64M", "timeout": 60, "args": "", "xen_args": "", "modules": [],
             "qemu": "", "firmware": "bios", "machines": {"": ""}, "not_peer": []}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Two vCPUs that wait for each other.
+ *
+ * What could be wrong: a CPU that idles only for moments is put to sleep and woken by an interrupt each time; or it looks for work
+ * and misses some.
+ * How it is provoked: two vCPUs, each on a CPU of its own, answer each other and sleep in between. idle_poll is so long that
+ * the CPU looks until the answer comes, however slow the machine is.
+ * A wrong host: interrupts a CPU for each event, or stops.
+ */
+#include "child.h"
+#include <xen/sysctl.h>
+
+#define ROUNDS 2000
+#define COUNTERS 256	/* in debug builds there are those of locks too */
+
+static evtchn_port_t port[2];
+static volatile unsigned long answered;
+
+static void wait_for(evtchn_port_t p)
+{
+	struct sched_poll s = { .nr_ports = 1 };
+
+	set_xen_guest_handle(s.ports, &p);
+	while (!port_pending(p))
+		sched_op(SCHEDOP_poll, &s);
+	port_clear(p);
+}
+
+static void tell(evtchn_port_t p)
+{
+	struct evtchn_send s = { .port = p };
+
+	evtchn_op(EVTCHNOP_send, &s);
+}
+
+static void answer(void *arg)
+{
+	while (answered < ROUNDS) {
+		wait_for(port[1]);
+		answered++;
+		tell(port[0]);
+	}
+	for (;;)
+		vcpu_op(VCPUOP_down, 1, NULL);
+}
+
+static evtchn_port_t new_ipi(unsigned vcpu)
+{
+	struct evtchn_bind_ipi ipi = { .vcpu = vcpu };
+
+	return evtchn_op(EVTCHNOP_bind_ipi, &ipi) ? 0 : ipi.port;
+}
+
+/* How often CPUs were woken by an interrupt of another; ~0: the host does not say. */
+static u64 woken(void)
+{
+	static xen_sysctl_perfc_desc_t desc[COUNTERS];
+	static xen_sysctl_perfc_val_t val[2 * COUNTERS];
+	struct xen_sysctl s = { .cmd = XEN_SYSCTL_perfc_op, .u.perfc_op.cmd = XEN_SYSCTL_PERFCOP_query };
+	u64 sum = 0;
+
+	if (sysctl_op(XEN_SYSCTL_perfc_op, &s) || s.u.perfc_op.nr_counters > COUNTERS ||
+	    s.u.perfc_op.nr_vals > ARRAY_SIZE(val))
+		return ~0ul;
+	set_xen_guest_handle(s.u.perfc_op.desc, desc);
+	set_xen_guest_handle(s.u.perfc_op.val, val);
+	if (sysctl_op(XEN_SYSCTL_perfc_op, &s))
+		return ~0ul;
+	for (unsigned i = 0, at = 0; i < s.u.perfc_op.nr_counters; at += desc[i++].nr_vals)
+		for (unsigned cpu = 0; strstr(desc[i].name, "wake-ups") && cpu < desc[i].nr_vals; cpu++)
+			sum += val[at + cpu];
+	return sum;
+}
+
+CASE(no_interrupts, "two vCPUs answer each other 2000 times: each answer comes, and few are told by an interrupt")
+{
+	u64 before = woken();
+
+	SKIP_IF(vcpu_total() < 2, "one vCPU");
+	SKIP_IF(before == ~0ul, "the host does not count");
+	for (unsigned i = 0; i < 2; i++)
+		port[i] = new_ipi(i);
+	NEED(port[0] && port[1]);
+	events_off();
+	REQUIRE_RC(vcpu_start(1, answer, NULL), 0);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		tell(port[1]);
+		wait_for(port[0]);
+	}
+	EXPECT_RC(answered, ROUNDS);
+	/* Not none: who falls asleep just then does not look yet. Without looking there are more than one a round. */
+	EXPECT(woken() - before < ROUNDS);
+	for (unsigned i = 0; i < 2; i++)
+		port_close(port[i]);
+}
