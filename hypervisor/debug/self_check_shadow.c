@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Shadow tables: each entry is compared with the guest's (the rules: pv/mm_shadow.c). */
+/* Shadow tables and joint roots: each entry is compared with the guest's (the rules: pv/mm_shadow.c, pv/mm_joint.c). */
 #include "debug/self_check.h"
+#include "pv/mm_joint.h"
 #include "pv/mm_priv.h"
 
 /* May an entry of a frame of d's own be writable? */
@@ -57,13 +58,51 @@ static void check_root(const struct domain *d, const struct shadow_page *p, uint
 		LIE("d%u: root %lx has shadow %lx", d->id, (unsigned long)root, p ? (unsigned long)p->mfn : 0);
 }
 
+static bool listed(const struct pv_vcpu *pv, unsigned slot)
+{
+	for (unsigned i = 0; i < JOINT_KERNEL_SLOTS; i++)
+		if (joint_slot(pv->kernel_entry[i]) == slot)
+			return true;
+	return false;
+}
+
+static bool leads_alike(uint64_t e, uint64_t root, unsigned slot)
+{
+	uint64_t guest = ((const uint64_t *)mfn_to_va(MFN(root)))[slot];
+
+	return (guest & PTE_P) && !((e ^ guest) & (PTE_ADDR | PTE_W | PTE_U | PTE_NX));
+}
+
+static void check_joint(const struct vcpu *v)
+{
+	const struct pv_vcpu *pv = v->pv;
+
+	for (unsigned i = 0; i < PTES_PER_TABLE; i++) {
+		uint64_t e = pv->joint[i];
+		bool kernels = i >= ANEL_FIRST_SLOT;
+
+		if (!(e & PTE_P) || (i > ANEL_FIRST_SLOT && i <= ANEL_LAST_SLOT))
+			continue;
+		if (kernels && (!listed(pv, i) || !pv->joined || !pv->kernel_mode))
+			LIE("d%uv%u: its user has entry %u of the joint root, %lx", v->domain->id, v->id, i, (unsigned long)e);
+		if (pv->joined && i != ANEL_FIRST_SLOT && pv->guest_table &&
+		    (!leads_alike(e, pv->guest_table, i) || (!kernels && !leads_alike(e, pv->guest_table_user, i))))
+			LIE("d%uv%u: entry %u of the joint root is %lx", v->domain->id, v->id, i, (unsigned long)e);
+	}
+}
+
 void self_check_shadows(void)
 {
 	struct domain *d;
 	struct vcpu *v;
 
 	for_each_domain(d) {
-		if (!d->pv || !d->pv->log_dirty)
+		if (!d->pv)
+			continue;
+		for_each_vcpu(d, v)
+			if (v->pv && v->pv->joint)
+				check_joint(v);
+		if (!d->pv->log_dirty)
 			continue;
 		for (unsigned i = 0; i < d->pv->shadow->nr_made; i++)
 			if (d->pv->shadow->page[i].mfn != SHADOW_FREE)

@@ -85,8 +85,10 @@ __hot void pv_bounce(struct cpu_user_regs *regs, uint64_t eip, unsigned flags, u
 			     v->domain->id, v->id, regs->entry_vector & 0xff, (unsigned long)regs->rip);
 		return;
 	}
-	if (!kernel)
+	if (!kernel) {
+		irq_disable();	/* until the guest runs again */
 		pv_toggle_mode(v);
+	}
 	frame_tail(v, regs, kernel, READ_ONCE(v->info->evtchn_upcall_mask), &f.t);
 	rsp = (rsp & ~15ull) - sizeof(f);
 	if (flags & TBF_ERRCODE) {
@@ -167,8 +169,10 @@ void pv_bounce_failsafe(struct cpu_user_regs *regs)
 	f.fs = regs->fs;
 	f.gs = regs->gs;
 	frame_tail(v, regs, kernel, READ_ONCE(v->info->evtchn_upcall_mask), &f.t);
-	if (!kernel)
+	if (!kernel) {
+		irq_disable();	/* until the guest runs again */
 		pv_toggle_mode(v);
+	}
 	rsp = (rsp & ~15ull) - sizeof(f);
 	if (guest_copy_out((void *)rsp, &f, sizeof(f)) && !push_again(v, rsp, &f, sizeof(f)))
 		return;

@@ -3,6 +3,7 @@
  * The PV kind of guest: what a domain and a vCPU of it are made of, and how its vCPU's private state enters and leaves a CPU.
  */
 #include "pv/mm.h"
+#include "pv/mm_joint.h"
 #include "pv/offsets.h"
 #include "mem/heap.h"
 #include "sched/sched.h"
@@ -88,19 +89,29 @@ static int pv_vcpu_create(struct vcpu *v)
 	v->pv->trap_table = heap_zalloc(TRAP_TABLE_BYTES);
 	if (!v->pv->trap_table)
 		goto free_pv;
+	v->pv->gdt_mfn = new_array(uint64_t, GDT_GUEST_FRAMES);
+	if (!v->pv->gdt_mfn)
+		goto free_traps;
 	v->xstate = xstate_alloc();
 	if (!v->xstate)
-		goto free_traps;
-	rc = pv_perdomain_vcpu(v);
+		goto free_gdt;
+	rc = pv_joint_create(v);
 	if (rc)
 		goto free_xstate;
+	rc = pv_perdomain_vcpu(v);
+	if (rc)
+		goto free_joint;
 	v->pv->shows_iopl = shows_iopl(v->domain);
 	pv_reset_state(v);
 	return 0;
 
+free_joint:
+	pv_joint_destroy(v);
 free_xstate:
 	xstate_free(v->xstate);
 	v->xstate = NULL;
+free_gdt:
+	heap_free(v->pv->gdt_mfn);
 free_traps:
 	heap_free(v->pv->trap_table);
 free_pv:
@@ -114,6 +125,8 @@ static void pv_vcpu_destroy(struct vcpu *v)
 	if (v->xstate)
 		xstate_free(v->xstate);
 	v->xstate = NULL;
+	pv_joint_destroy(v);
+	heap_free(v->pv->gdt_mfn);
 	heap_free(v->pv->trap_table);
 	heap_free(v->pv);
 	v->pv = NULL;
@@ -332,7 +345,7 @@ static void pv_get_context(struct vcpu *v, void *native_ctxt)
 	c->user_regs.error_code = c->user_regs.entry_vector = 0;
 	c->user_regs.rflags = (v->regs.rflags & ~EFL_IOPL) | (uint64_t)pv->iopl << 12;
 	memcpy(c->trap_ctxt, pv->trap_table, TRAP_TABLE_BYTES);
-	memcpy(c->gdt_frames, pv->gdt_mfn, sizeof(pv->gdt_mfn));
+	memcpy(c->gdt_frames, pv->gdt_mfn, GDT_GUEST_FRAMES * sizeof(*pv->gdt_mfn));
 	c->gdt_ents = pv->gdt_ents;
 	c->ldt_base = pv->ldt_base;
 	c->ldt_ents = pv->ldt_ents;

@@ -31,6 +31,14 @@ static void port_out(uint16_t port, unsigned size, uint32_t v)
 	}
 }
 
+static void change_mode(struct vcpu *v)
+{
+	unsigned long flags = irq_save();
+
+	pv_toggle_mode(v);
+	irq_restore(flags);
+}
+
 /* May the running code touch the port at all? The kernel needs IOPL 1, its user 3, or a clear bit in the guest's bitmap. */
 static bool io_allowed(struct vcpu *v, uint16_t port, unsigned size)
 {
@@ -47,10 +55,10 @@ static bool io_allowed(struct vcpu *v, uint16_t port, unsigned size)
 	/* The bitmap is the kernel's: its user's tables do not map it. */
 	user = !guest_kernel_mode(v);
 	if (user)
-		pv_toggle_mode(v);
+		change_mode(v);
 	left = guest_copy_in(map, (const void *)(pv->iobmp + port / 8), 2);
 	if (user)
-		pv_toggle_mode(v);
+		change_mode(v);
 	return !left && !(((map[0] | map[1] << 8) >> (port & 7)) & mask);
 }
 

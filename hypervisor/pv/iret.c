@@ -44,6 +44,7 @@ __hot void pv_iret(struct cpu_user_regs *regs)
 			domain_crash(v->domain, "d%uv%u: iret to user mode without a user page table", v->domain->id, v->id);
 			return;
 		}
+		irq_disable();
 		pv_toggle_mode(v);
 	}
 	regs->rip = c.rip;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Root tables: the hypervisor's slots, the two roots of a vCPU, what goes into CR3; walks of the running guest's tables. */
+#include "pv/mm_joint.h"
 #include "pv/mm_priv.h"
 #include "mem/alloc.h"
 #include "sched/sched.h"
@@ -35,26 +36,37 @@ void pv_enter_roots(struct vcpu *v)
 {
 	if (v->domain->pv->pcid)
 		tlb_enter(&v->pv->tlb, &v->domain->tlb_owed);
-	compute_cr3(v);
+	if (!v->pv->joined || v->domain->pv->log_dirty) {
+		pv_joint_part(v);
+		compute_cr3(v);
+		v->pv->may_join = true;
+	}
 	pv_load_root(v);
 }
 
 /* The roots of v have changed (user: that one has): none of the old ones is walked or remembered when this returns. */
 static void roots_changed(struct vcpu *v, bool user)
 {
+	bool was_joined = v->pv->joined;
+	unsigned long flags;
+
 	if (v != current) {
 		domain_flush_lazy(v->domain);
 		tlb_forget(&v->pv->tlb);
 	}
 	if (unlikely(v->domain->pv->log_dirty))
 		pv_shadow_roots(v);
-	if (v != current)
-		return;
-	compute_cr3(v);
-	if (v->pv->kernel_mode != user)
-		cpu_replace_root(v->pv->cr3[v->pv->kernel_mode]);
-	else
-		tlb_drop_tag(v->pv->cr3[!user]);
+	flags = irq_save();
+	pv_joint_part(v);
+	v->pv->may_join = true;
+	if (v == current) {
+		compute_cr3(v);
+		if (v->pv->kernel_mode != user || was_joined)
+			cpu_replace_root(v->pv->cr3[v->pv->kernel_mode]);
+		else
+			tlb_drop_tag(v->pv->cr3[!user]);
+	}
+	irq_restore(flags);
 }
 
 static int take_root(struct frame **out, mfn_t root, struct domain *d, bool preemptible)

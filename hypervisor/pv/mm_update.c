@@ -6,6 +6,7 @@
  * lock. The processor sets A and D meanwhile; nothing depends on them. No TLB is flushed here: that is the guest's to ask,
  * and the hypervisor's own safety does not rest on it (mm_types.c).
  */
+#include "pv/mm_joint.h"
 #include "pv/mm_priv.h"
 #include "gmem/guest_access.h"
 
@@ -160,6 +161,8 @@ int pv_table_update(struct frame *f, unsigned idx, uint64_t val, struct pt_updat
 		rc = upper_change(f, idx, val, type, u, &dead);
 	}
 	pv_table_unlock(f);
+	if (type == FTYPE_L4 && rc >= 0)
+		pv_joint_changed(u->d, f, idx);
 	if (dead)
 		drop_dead(dead, type, f, u->d);
 	if (rc < 0 && rc != -EAGAIN_HYPERCALL && type > FTYPE_L2)

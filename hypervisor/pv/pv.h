@@ -29,9 +29,16 @@ struct pv_vcpu {
 	bool shows_iopl;		/* the domain's VMASST_TYPE_architectural_iopl */
 	bool dr_loaded;			/* DR7 with breakpoints is in the CPU */
 	bool failsafe_pending;		/* a segment selector could not be loaded on entry */
+	/* pv/mm_joint.c */
+	bool joined;			/* both modes run on the joint root, */
+	volatile bool joint_stale;	/* which another may have had to forget (behind joined: pv/toggle.h looks at both) */
+	bool may_join;			/* at the next way to the user */
+	uint8_t next_slot;
 	uint64_t syscall_callback_eip, event_callback_eip, kernel_sp;
 	uint64_t cr3[2];		/* while loaded: what CR3 is to hold in the user's mode and in the kernel's */
 	struct trap_info *trap_table;	/* 256, a page of their own */
+	uint64_t kernel_entry[8], *joint;	/* what the kernel has more than its user; the table */
+	uint8_t user_slot[8];
 	uint64_t kernel_ss;
 
 	/* Page tables: mfn of the roots, each with a L4 type reference and a page reference while set; 0: none */
@@ -39,7 +46,7 @@ struct pv_vcpu {
 	struct shadow_page *shadow_root[2];	/* of the user's root and of the kernel's, while log_dirty */
 	struct tlb_context tlb;
 
-	uint64_t gdt_mfn[GDT_GUEST_FRAMES]; unsigned gdt_ents;	/* each frame holds a FTYPE_SEGDESC reference */
+	uint64_t *gdt_mfn; unsigned gdt_ents;	/* GDT_GUEST_FRAMES of them; each frame holds a FTYPE_SEGDESC reference */
 	uint64_t ldt_base; unsigned ldt_ents;	/* mapped on first use: shadow window after the GDT's */
 	unsigned shadow_ldt_count; spinlock_t shadow_ldt_lock;
 	uint64_t failsafe_callback_eip, sysenter_callback_eip, syscall32_callback_eip;

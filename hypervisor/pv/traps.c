@@ -4,6 +4,7 @@
  * own page table, a privileged instruction); the others go to the guest's trap table as they came.
  */
 #include "pv/mm.h"
+#include "pv/mm_joint.h"
 #include "pv/offsets.h"
 #include "pv/mm_shadow.h"
 #include "pv/syscall.h"
@@ -63,6 +64,14 @@ __hot void pv_inject_page_fault(uint32_t error_code, uint64_t addr)
 	pv_inject_exception(TRAP_PF, error_code);
 }
 
+/* A fault that the guest's own tables do not explain: mended, or to be tried again. */
+__hot static inline bool not_by_guest(struct vcpu *v, uint64_t addr, uint32_t ec)
+{
+	if (ec & PFEC_P)
+		return unlikely(!(ec & PFEC_U)) && quirk_smap_ring3(ec);
+	return v->pv->joined && unlikely(!(v->pv->joint[l4_index(addr)] & PTE_P)) && pv_joint_fault(v, addr);
+}
+
 __hot static void page_fault(struct vcpu *v, struct cpu_user_regs *regs)
 {
 	uint64_t addr = read_cr2();
@@ -78,7 +87,7 @@ __hot static void page_fault(struct vcpu *v, struct cpu_user_regs *regs)
 				return;
 			addr = v->pv->ldt_base + (addr - ldt);
 		}
-	} else if (unlikely((ec & (PFEC_P | PFEC_U)) == PFEC_P) && quirk_smap_ring3(ec)) {
+	} else if (not_by_guest(v, addr, ec)) {
 		return;
 	} else if (unlikely(v->domain->pv->log_dirty) && pv_shadow_fault(v, addr, ec)) {
 		return;
@@ -201,9 +210,12 @@ static bool pv_hypervisor_fault(struct cpu_user_regs *regs, uint64_t addr)
 
 	if (!v || !v->pv)
 		return false;
-	if (addr < ANEL_VIRT_START || addr >= ANEL_VIRT_END)
+	if (addr < ANEL_VIRT_START || addr >= ANEL_VIRT_END) {
+		if (!(regs->error_code & PFEC_P) && pv_joint_fault(v, addr))
+			return true;
 		return unlikely(v->domain->pv->log_dirty) && (regs->rflags & (1u << 9)) &&
 		       pv_shadow_fault(v, addr, regs->error_code);
+	}
 	if (regs->error_code & PFEC_P)
 		return false;
 	ldt = pv_ldt_virt(v);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // sources: host_guest.h pv/mm_types.c pv/mm_entry.c pv/mm_update.c pv/mm_ext.c pv/mm_root.c pv/mm_relinquish.c lib/rangeset.c
-// sources: pv/mm_shadow.c pv/mm_log.c debug/self_check_shadow.c lib/string.c lib/bitmap.c release/lock_check.c
+// sources: pv/mm_joint.c pv/mm_shadow.c pv/mm_log.c debug/self_check_shadow.c lib/string.c lib/bitmap.c release/lock_check.c
 /*
  * Story: a guest does to its page tables whatever it likes, in any order, and the hypervisor gives way at any moment; the
  * guest may or may not come back to what was cut short. What would be wrong: a reference counted once too often or too seldom,

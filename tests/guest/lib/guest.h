@@ -239,6 +239,7 @@ void *window(unsigned slot);
 bool user_init(void);			/* user page tables and kernel stack in place; again after a test that replaced them */
 long user_map(u64 va, u64 pte);		/* within 2 MiB of USER_BASE */
 u64 user_l4_mfn(void);
+void user_relink(void);			/* links its tables in its root again, after a test has linked others */
 void user_frame(struct frame *f, u64 rip);	/* fills a frame that goes to rip in user mode */
 /* Goes where the frame says; the vector that came back (details in this_cpu()->last). */
 int user_run(struct frame *f);

@@ -10,6 +10,11 @@ u64 user_l4_mfn(void)
 	return mfn_of(table[0]);
 }
 
+void user_relink(void)
+{
+	set_pte(user_l4_mfn() << PAGE_SHIFT | (USER_BASE >> 39 & 511) * 8, mfn_of(table[1]) << PAGE_SHIFT | PTE_RW);
+}
+
 long user_map(u64 va, u64 pte)
 {
 	return set_pte(mfn_of(table[3]) << PAGE_SHIFT | (va >> PAGE_SHIFT & 511) * 8, pte);
