@@ -122,7 +122,8 @@ __hot void hypercall_entry(struct cpu_user_regs *regs)
 		regs->rip -= SYSCALL_INSN_BYTES;
 		return;
 	}
-	regs->rax = ret;
+	if (likely(h.op != __HYPERVISOR_iret))	/* of a multicall: it has loaded rax */
+		regs->rax = ret;
 }
 
 void hypercall_init(void)

@@ -67,5 +67,6 @@ __hot void pv_iret(struct cpu_user_regs *regs)
 long hc_iret(struct hypercall *h)
 {
 	pv_iret(guest_cpu_user_regs());
+	irq_enable();	/* more may come, of a multicall */
 	return 0;
 }

@@ -257,6 +257,29 @@ CASE(iret_bad, "iret to a non-canonical rip or a bad selector: #GP as if user mo
 	bad_iret(USER_BASE, 0xe008 | 3, FLAT_USER_SS64, 0xe008);	/* Xen's own code segment */
 }
 
+CASE(iret_multicall, "iret as an entry of a multicall loads every register, rax too")
+{
+	static struct multicall_entry e[2] = { { .op = __HYPERVISOR_vcpu_op }, { .op = __HYPERVISOR_iret } };
+	static struct iret_context c = { .rax = 0x12345678, .rip = USER_BASE, .cs = FLAT_USER_CS64 | 3, .rflags = 0x202,
+					 .rsp = USER_BASE + 0xff0, .ss = FLAT_USER_SS64 };
+	u8 *text = page_alloc(), mask = vcpu_info()->evtchn_upcall_mask;
+	int vec;
+
+	NEED(user_init());
+	text[0] = 0x0f;		/* ud2 */
+	text[1] = 0x0b;
+	user_map(USER_BASE, mfn_of(text) << PAGE_SHIFT | PTE_RW);
+	vec = CATCH(__asm__ volatile("movq %0, %%rsp; syscall" : : "r"(&c), "a"(__HYPERVISOR_multicall), "D"(e), "S"(2ul)
+				     : "rcx", "r11", "memory"));
+	vcpu_info()->evtchn_upcall_mask = mask;
+	EXPECT_RC(vec, X_UD);
+	EXPECT_HEX(this_cpu()->last.rip, USER_BASE);
+	EXPECT_HEX(this_cpu()->last.rax, 0x12345678);
+	user_map(USER_BASE, 0);
+	ext_op(MMUEXT_TLB_FLUSH_LOCAL, 0, 0);
+	page_free(text);
+}
+
 CASE(iret_iopl, "iret cannot raise the real IOPL: cli in user mode is #GP still")
 {
 	struct frame f;
