@@ -12,6 +12,7 @@
 #include <xen/sysctl.h>
 
 #define ROUNDS 2000
+#define TRIES 20
 #define COUNTERS 256	/* in debug builds there are those of locks too */
 
 static evtchn_port_t port[2];
@@ -36,13 +37,11 @@ static void tell(evtchn_port_t p)
 
 static void answer(void *arg)
 {
-	while (answered < ROUNDS) {
+	for (;;) {
 		wait_for(port[1]);
 		answered++;
 		tell(port[0]);
 	}
-	for (;;)
-		vcpu_op(VCPUOP_down, 1, NULL);
 }
 
 static evtchn_port_t new_ipi(unsigned vcpu)
@@ -73,9 +72,9 @@ static u64 woken(void)
 	return sum;
 }
 
-CASE(no_interrupts, "two vCPUs answer each other 2000 times: each answer comes, and few are told by an interrupt")
+CASE(no_interrupts, "two vCPUs answer each other thousands of times: each answer comes, and few are told by an interrupt")
 {
-	u64 before = woken();
+	u64 before = woken(), fewest = ~0ul;
 
 	SKIP_IF(vcpu_total() < 2, "one vCPU");
 	SKIP_IF(before == ~0ul, "the host does not count");
@@ -84,13 +83,23 @@ CASE(no_interrupts, "two vCPUs answer each other 2000 times: each answer comes, 
 	NEED(port[0] && port[1]);
 	events_off();
 	REQUIRE_RC(vcpu_start(1, answer, NULL), 0);
-	for (unsigned i = 0; i < ROUNDS; i++) {
-		tell(port[1]);
-		wait_for(port[0]);
+	/*
+	 * Not none: who falls asleep just then does not look yet, and on a busy machine that may take long: then it is tried again.
+	 * Without looking there are more than one a round.
+	 */
+	for (unsigned try = 0; try < TRIES && fewest >= ROUNDS / 2; try++) {
+		u64 at = woken(), n;
+
+		for (unsigned i = 0; i < ROUNDS; i++) {
+			tell(port[1]);
+			wait_for(port[0]);
+		}
+		EXPECT_RC(answered, ROUNDS * (try + 1));
+		n = woken() - at;
+		fewest = n < fewest ? n : fewest;
 	}
-	EXPECT_RC(answered, ROUNDS);
-	/* Not none: who falls asleep just then does not look yet. Without looking there are more than one a round. */
-	EXPECT(woken() - before < ROUNDS);
+	EXPECT(fewest < ROUNDS / 2);
+	vcpu_op(VCPUOP_down, 1, NULL);
 	for (unsigned i = 0; i < 2; i++)
 		port_close(port[i]);
 }

@@ -250,7 +250,8 @@ CASE(storm, "two children of two vCPUs each do what a seed says, child after chi
 	end_child(0);
 	before = free_settled();
 	end = time_ns() + number("seconds", 20) * SEC;
-	while (time_ns() < end && !case_bad()) {
+	/* On a slow machine longer, for there is something to be seen first. */
+	while ((time_ns() < end || (rounds <= 1000 && time_ns() < end + 600 * SEC)) && !case_bad()) {
 		for (unsigned k = 0; k < KIDS; k++) {
 			if (up[k] && over(k))
 				end_child(k);
