@@ -101,6 +101,11 @@ static void execute(struct server *v, struct client *cl, struct request_record *
 	server_commit(v, &q->head);
 	if (!slot)
 		return;
+	/* Refused for another reason, such as a transaction that there is not. */
+	if (!v->store.conns[q->head.a]) {
+		shared_detach(&ring);
+		return;
+	}
 	cl = server_new_client(v, v->store.conns[q->head.a], slot);
 	server_set_ring(v, cl, &ring);
 	shared_notify(&cl->ring);

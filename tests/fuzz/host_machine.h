@@ -48,6 +48,12 @@ extern struct cpu_info host_cpu_info;
 #define irq_restore(f) ((void)(f))
 #define spin_lock_irqsave(l) (spin_lock(l), 0ul)
 #define spin_unlock_irqrestore(l, f) ((void)(f), spin_unlock(l))
+/* The few words of traps, by the copies that the machine makes up. */
+#define GMEM_GUEST_WORDS_H
+size_t __must_check guest_copy_in(void *dst, const void *guest_src, size_t n);
+size_t __must_check guest_copy_out(void *guest_dst, const void *src, size_t n);
+#define guest_words_in(words, from, n) (!guest_copy_in((words), (const void *)(from), (n) * 8ul))
+#define guest_words_out(to, words, n) (!guest_copy_out((void *)(to), (words), (n) * 8ul))
 /* Nobody else runs: a lock that is taken stays so. */
 void host_stuck(void);
 #define __builtin_ia32_pause() host_stuck()
