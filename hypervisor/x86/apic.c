@@ -289,11 +289,9 @@ void apic_timer_program(s_time_t deadline)
 
 void apic_turn_ends(s_time_t deadline, s_time_t t)
 {
-	s_time_t h = this_cpu(hardware_deadline);
-
 	this_cpu(turn_deadline) = deadline;
-	if (deadline && (!h || deadline < h || h < t) && timer_ready)
-		set_hardware(deadline);
+	if (timer_ready)
+		program();
 }
 
 void apic_timer_watch(void)
