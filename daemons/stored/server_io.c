@@ -59,7 +59,9 @@ static struct slot *prepare_introduce(struct server *v, struct request_record *q
 	uint64_t gfn;
 	uint16_t index;
 
-	if (!cl->conn->privileged || request_introduce_arguments(&r, &domid, &gfn, &port))
+	/* What request_run refuses must not have acted. */
+	if (!cl->conn->privileged || (q->msg.tx_id && !tx_find(cl->conn, q->msg.tx_id)) ||
+	    request_introduce_arguments(&r, &domid, &gfn, &port))
 		return NULL;
 	q->head.result = -ENOENT;
 	if (!xen_is_open())
@@ -101,11 +103,6 @@ static void execute(struct server *v, struct client *cl, struct request_record *
 	server_commit(v, &q->head);
 	if (!slot)
 		return;
-	/* Refused for another reason, such as a transaction that there is not. */
-	if (!v->store.conns[q->head.a]) {
-		shared_detach(&ring);
-		return;
-	}
 	cl = server_new_client(v, v->store.conns[q->head.a], slot);
 	server_set_ring(v, cl, &ring);
 	shared_notify(&cl->ring);

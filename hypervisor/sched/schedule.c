@@ -335,7 +335,7 @@ void schedule(void)
 		account_switch(prev, next, t);
 	spin_unlock(&rq->lock);
 	/* The hardware is slow: not under the lock, at which others look. */
-	apic_turn_ends(until, t);
+	apic_turn_ends(until);
 	irq_restore(flags);
 	if (next == prev) {
 		if (!is_idle_vcpu(next))

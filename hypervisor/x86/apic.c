@@ -287,7 +287,7 @@ void apic_timer_program(s_time_t deadline)
 	irq_restore(flags);
 }
 
-void apic_turn_ends(s_time_t deadline, s_time_t t)
+void apic_turn_ends(s_time_t deadline)
 {
 	this_cpu(turn_deadline) = deadline;
 	if (timer_ready)

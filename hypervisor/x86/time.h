@@ -18,6 +18,6 @@ uint64_t wallclock_get(s_time_t *at);	/* seconds since 1970 at boot (system time
 void wallclock_set(uint64_t sec, uint32_t nsec, s_time_t system_time);	/* platform_op settime */
 /* One-shot hardware timer of this CPU: fires at 'deadline' (0: off); the handler raises SOFTIRQ_TIMER. */
 void apic_timer_program(s_time_t deadline);
-/* A second deadline of this CPU, which raises SOFTIRQ_SCHEDULE; 0: none. t: now. Interrupts off. */
-void apic_turn_ends(s_time_t deadline, s_time_t t);
+/* A second deadline of this CPU, which raises SOFTIRQ_SCHEDULE; 0: none. Interrupts off. */
+void apic_turn_ends(s_time_t deadline);
 #endif

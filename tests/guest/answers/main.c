@@ -9,11 +9,9 @@
  * A wrong host: interrupts a CPU for each event, or stops.
  */
 #include "child.h"
-#include <xen/sysctl.h>
 
 #define ROUNDS 2000
 #define TRIES 20
-#define COUNTERS 256	/* in debug builds there are those of locks too */
 
 static evtchn_port_t port[2];
 static volatile unsigned long answered;
@@ -51,26 +49,8 @@ static evtchn_port_t new_ipi(unsigned vcpu)
 	return evtchn_op(EVTCHNOP_bind_ipi, &ipi) ? 0 : ipi.port;
 }
 
-/* How often CPUs were woken by an interrupt of another; ~0: the host does not say. */
-static u64 woken(void)
-{
-	static xen_sysctl_perfc_desc_t desc[COUNTERS];
-	static xen_sysctl_perfc_val_t val[2 * COUNTERS];
-	struct xen_sysctl s = { .cmd = XEN_SYSCTL_perfc_op, .u.perfc_op.cmd = XEN_SYSCTL_PERFCOP_query };
-	u64 sum = 0;
-
-	if (sysctl_op(XEN_SYSCTL_perfc_op, &s) || s.u.perfc_op.nr_counters > COUNTERS ||
-	    s.u.perfc_op.nr_vals > ARRAY_SIZE(val))
-		return ~0ul;
-	set_xen_guest_handle(s.u.perfc_op.desc, desc);
-	set_xen_guest_handle(s.u.perfc_op.val, val);
-	if (sysctl_op(XEN_SYSCTL_perfc_op, &s))
-		return ~0ul;
-	for (unsigned i = 0, at = 0; i < s.u.perfc_op.nr_counters; at += desc[i++].nr_vals)
-		for (unsigned cpu = 0; strstr(desc[i].name, "wake-ups") && cpu < desc[i].nr_vals; cpu++)
-			sum += val[at + cpu];
-	return sum;
-}
+/* How often CPUs were woken by an interrupt of another. */
+static u64 woken(void) { return perf_count("wake-ups", -1); }
 
 CASE(no_interrupts, "two vCPUs answer each other thousands of times: each answer comes, and few are told by an interrupt")
 {

@@ -3,6 +3,7 @@
 #include <xen/sysctl.h>
 
 #define PATIENCE (100 * SEC)	/* the machine may be busy */
+#define COUNTERS 256	/* in debug builds there are those of locks too */
 
 extern char shared_page[], console_page[], child_entry[];
 
@@ -24,6 +25,30 @@ long sysctl_op(u32 cmd, void *arg)
 	s->cmd = cmd;
 	s->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
 	return HCALL1(__HYPERVISOR_sysctl, s);
+}
+
+u64 perf_count(const char *name, int cpu)
+{
+	static xen_sysctl_perfc_desc_t desc[COUNTERS];
+	static xen_sysctl_perfc_val_t val[2 * COUNTERS];
+	struct xen_sysctl s = { .u.perfc_op.cmd = XEN_SYSCTL_PERFCOP_query };
+	u64 sum = 0;
+
+	if (sysctl_op(XEN_SYSCTL_perfc_op, &s))
+		return ~0ul;
+	if (s.u.perfc_op.nr_counters > COUNTERS || s.u.perfc_op.nr_vals > ARRAY_SIZE(val)) {
+		fail_at(__FILE__, __LINE__, "no room for %u counters", s.u.perfc_op.nr_counters);
+		return ~0ul;
+	}
+	set_xen_guest_handle(s.u.perfc_op.desc, desc);
+	set_xen_guest_handle(s.u.perfc_op.val, val);
+	if (sysctl_op(XEN_SYSCTL_perfc_op, &s))
+		return ~0ul;
+	for (unsigned i = 0, at = 0; i < s.u.perfc_op.nr_counters; at += desc[i++].nr_vals)
+		for (unsigned c = 0; strstr(desc[i].name, name) && c < desc[i].nr_vals; c++)
+			if (cpu < 0 || c == (unsigned)cpu)
+				sum += val[at + c];
+	return sum;
 }
 
 u64 free_pages(void)

@@ -29,6 +29,8 @@ struct child {
 long domctl(u32 cmd, domid_t id, struct xen_domctl *d);	/* fills in the version */
 long sysctl_op(u32 cmd, void *s);			/* struct xen_sysctl */
 extern u32 child_flags;		/* XEN_DOMCTL_CDF_* of the children made from now on */
+/* The sum of the performance counters whose names have 'name' in them, of one CPU or of all (-1); ~0: the host does not say. */
+u64 perf_count(const char *name, int cpu);
 u64 free_pages(void);
 u64 free_settled(void);	/* the same, after what is being freed has been */
 long child_create(struct child *c, unsigned slot);	/* an empty, paused domain of one vCPU; 0 or -errno */

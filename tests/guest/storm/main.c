@@ -11,13 +11,11 @@
  * takes about a thousand instructions, and what the attacker does at least as many.
  */
 #include "child.h"
-#include <xen/sysctl.h>
 
 #define TIMES 1000
 #define MANY 8000	/* more than there are free frames, so that none is left that was clean from the start */
 #define ATTACKERS_CPU 1
 #define VICTIMS_CPU 2
-#define COUNTERS 256	/* in debug builds there are those of locks too */
 
 static struct child victim, attacker;
 typedef void once_fn(struct comm *c, void *page[8], u64 i);
@@ -175,29 +173,7 @@ static void descriptors(struct comm *c, void *page[8], u64 i)
 
 /* ---- in dom0 ---- */
 
-/* How often another CPU interrupted this one; ~0: the host does not say. */
-static u64 interrupted(unsigned cpu)
-{
-	static xen_sysctl_perfc_desc_t desc[COUNTERS];
-	static xen_sysctl_perfc_val_t val[2 * COUNTERS];
-	struct xen_sysctl s = { .cmd = XEN_SYSCTL_perfc_op, .u.perfc_op.cmd = XEN_SYSCTL_PERFCOP_query };
-	u64 sum = 0;
-
-	if (sysctl_op(XEN_SYSCTL_perfc_op, &s))
-		return ~0ul;
-	if (s.u.perfc_op.nr_counters > COUNTERS || s.u.perfc_op.nr_vals > ARRAY_SIZE(val)) {
-		fail_at(__FILE__, __LINE__, "no room for %u counters", s.u.perfc_op.nr_counters);
-		return ~0ul;
-	}
-	set_xen_guest_handle(s.u.perfc_op.desc, desc);
-	set_xen_guest_handle(s.u.perfc_op.val, val);
-	if (sysctl_op(XEN_SYSCTL_perfc_op, &s))
-		return ~0ul;
-	for (unsigned i = 0, at = 0; i < s.u.perfc_op.nr_counters; at += desc[i++].nr_vals)
-		if (strstr(desc[i].name, "another CPU") && cpu < desc[i].nr_vals)
-			sum += val[at + cpu];
-	return sum;
-}
+static u64 interrupted(unsigned cpu) { return perf_count("another CPU", cpu); }
 
 static bool raise(struct child *k, unsigned slot, unsigned cpu)
 {

@@ -239,7 +239,7 @@ class Pause(Verb):
         return "anel", ("unpause", "pause")[self.turn % 2], "k"
 
     def done(self, w):
-        return (w.guest("k")["state"] == "paused") == (self.turn % 2 == 1)
+        return bool(w.guest("k")) and (w.guest("k")["state"] == "paused") == (self.turn % 2 == 1)
 
 
 class Rename(Verb):
@@ -259,7 +259,7 @@ class VcpuSet(Verb):
         return "anel", "vcpu-set", "k", str(1 + self.turn % 2)
 
     def done(self, w):
-        return w.node(w.guest("k")["id"], "cpu/1/availability") == ("offline", "online")[self.turn % 2]
+        return w.of("k", "cpu/1/availability") == ("offline", "online")[self.turn % 2]
 
 
 class MemSet(Verb):
@@ -267,7 +267,7 @@ class MemSet(Verb):
         return "anel", "mem-set", "k", "%dm" % (32 - self.turn % 2)
 
     def done(self, w):
-        return w.node(w.guest("k")["id"], "memory/target") == str((32 - self.turn % 2) << 10)
+        return w.of("k", "memory/target") == str((32 - self.turn % 2) << 10)
 
 
 class Save(Verb):
@@ -320,7 +320,7 @@ class Block(Verb):
         return ("anel", "block-attach", "k", "file:/var/tmp/kills.img,xvdb,w") if self.turn % 2 else ("anel", "block-detach", "k", "xvdb")
 
     def state(self, w):
-        return w.node(w.guest("k")["id"], "device/vbd/51728/state")
+        return w.of("k", "device/vbd/51728/state")
 
     def done(self, w):
         return self.state(w) == ("4" if self.turn % 2 else None)
@@ -342,7 +342,7 @@ class Network(Verb):
         return ("anel", "network-attach", "k", "bridge=xenbr0") if self.turn % 2 else ("anel", "network-detach", "k", "0")
 
     def done(self, w):
-        return w.node(w.guest("k")["id"], "device/vif/0/state") == ("4" if self.turn % 2 else None)
+        return w.of("k", "device/vif/0/state") == ("4" if self.turn % 2 else None)
 
 
 VERBS = {"create": Create, "destroy": Destroy, "shutdown": Shutdown, "reboot": Reboot, "pause": Pause, "rename": Rename, "vcpu-set": VcpuSet,

@@ -149,6 +149,11 @@ class World:
     def node(self, domid, path):
         return self.value("/local/domain/%d/%s" % (domid, path))
 
+    def of(self, name, path):
+        """A node of a guest's; words that no node has, if there is no such guest."""
+        g = self.guest(name)
+        return self.node(g["id"], path) if g else "no guest %s: %s" % (name, self.rows)
+
     def children(self, path):
         """Of a folder, each with something in it or a value."""
         return {p[len(path) + 1:].split("/")[0] for p in self.nodes if p.startswith(path + "/")}
