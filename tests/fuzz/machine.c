@@ -149,7 +149,7 @@ void time_get_scale(struct time_scale *out) { memset(out, 0, sizeof(*out)); }
 uint64_t wallclock_get(s_time_t *at) { *at = 0; return 0; }
 void wallclock_set(uint64_t sec, uint32_t nsec, s_time_t system_time) { }
 void apic_timer_program(s_time_t deadline) { }
-void apic_turn_ends(s_time_t deadline, s_time_t t) { }
+void apic_turn_ends(s_time_t deadline) { }
 struct spec_plan spec = { .thunk = THUNK_JMP };
 void spec_write_guest(uint32_t value) { }
 void spec_forget_branches(uint32_t domid) { }
