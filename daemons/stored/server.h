@@ -80,7 +80,8 @@ void server_commit(struct server *, const struct record *);
 struct slot *server_new_slot(struct server *, uint16_t *index, uint64_t in, uint64_t out);
 struct client *server_new_client(struct server *, struct conn *, struct slot *);
 void server_set_ring(struct server *, struct client *, const struct shared_page *);
-void server_detach_ring(struct server *, struct client *);
+/* A ring for that domain. One that it has already stays, and goes with its connection; if this fails, the domain keeps it. */
+int server_attach_ring(struct server *, struct shared_page *ring, uint16_t domid, uint64_t gfn, uint32_t port);
 int server_add_socket(struct server *, int fd);
 int server_watch(struct server *, struct client *, uint32_t events);
 void server_reconnect(struct server *, struct client *);

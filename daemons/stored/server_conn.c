@@ -96,7 +96,19 @@ struct client *server_new_client(struct server *v, struct conn *c, struct slot *
 	return cl;
 }
 
-void server_detach_ring(struct server *v, struct client *cl)
+int server_attach_ring(struct server *v, struct shared_page *ring, uint16_t domid, uint64_t gfn, uint32_t port)
+{
+	const struct domain *d = v->store.domains[domid];
+	struct client *cl = d && d->conn ? d->conn->port : NULL;
+	int before = cl ? cl->ring.port : -1;
+	int err = xen_attach(ring, cl && d->port == port ? &cl->ring : NULL, domid, gfn, port);
+
+	if (before >= 0 && cl->ring.port < 0)
+		v->by_port[before] = NULL;
+	return err;
+}
+
+static void detach_ring(struct server *v, struct client *cl)
 {
 	if (cl->ring.port >= 0 && v->by_port[cl->ring.port] == cl)
 		v->by_port[cl->ring.port] = NULL;
@@ -163,7 +175,7 @@ void server_reap(struct server *v)
 		list_remove(&cl->gone);
 		if (v->last == cl)
 			v->last = NULL;
-		server_detach_ring(v, cl);
+		detach_ring(v, cl);
 		if (cl->source.fd >= 0) {
 			/* A copy would keep it in the set. */
 			if (cl->watched && cl->copied)
@@ -517,7 +529,7 @@ static void attach_domain(struct server *v, struct domain *d)
 	struct conn *c = d->conn;
 	struct client *cl;
 	uint32_t port;
-	int err = !c ? -ENOTCONN : d->domid ? xen_attach(&ring, d->domid, d->gfn, d->port) : xen_attach_dom0(&ring, &port);
+	int err = !c ? -ENOTCONN : d->domid ? xen_attach(&ring, NULL, d->domid, d->gfn, d->port) : xen_attach_dom0(&ring, &port);
 
 	if (err) {
 		log_warning("domain %u: its ring is not there any more: %s", d->domid, strerror(-err));

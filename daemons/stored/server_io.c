@@ -66,18 +66,10 @@ static struct slot *prepare_introduce(struct server *v, struct request_record *q
 	q->head.result = -ENOENT;
 	if (!xen_is_open())
 		return NULL;
-	/* A domain's channel has one end here: an old one goes first. */
-	if (v->store.domains[domid] && v->store.domains[domid]->conn && v->store.domains[domid]->conn->port)
-		server_detach_ring(v, v->store.domains[domid]->conn->port);
-	q->head.result = xen_attach(ring, domid, gfn, port);
+	slot = server_new_slot(v, &index, 0, 0);
+	q->head.result = slot ? server_attach_ring(v, ring, domid, gfn, port) : -ENOMEM;
 	if (q->head.result)
 		return NULL;
-	slot = server_new_slot(v, &index, 0, 0);
-	if (!slot) {
-		shared_detach(ring);
-		q->head.result = -ENOMEM;
-		return NULL;
-	}
 	ring_reset(ring->page);
 	q->head.a = index;
 	q->head.b = slot->generation;

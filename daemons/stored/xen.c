@@ -41,9 +41,9 @@ bool xen_is_open(void)
 	return death_port >= 0;
 }
 
-int xen_attach(struct shared_page *ring, uint16_t domid, uint64_t gfn, uint32_t port)
+int xen_attach(struct shared_page *ring, struct shared_page *old, uint16_t domid, uint64_t gfn, uint32_t port)
 {
-	return shared_attach(ring, domid, GNTTAB_RESERVED_XENSTORE, gfn, port);
+	return shared_attach_over(ring, old, domid, GNTTAB_RESERVED_XENSTORE, gfn, port);
 }
 
 int xen_attach_dom0(struct shared_page *ring, uint32_t *port)

@@ -12,8 +12,8 @@
 /* 0, or -errno: there is no hypervisor. */
 int xen_open(void);
 bool xen_is_open(void);
-/* Maps the page and binds the channel of a domain. 0 or -errno. */
-int xen_attach(struct shared_page *, uint16_t domid, uint64_t gfn, uint32_t port);
+/* Maps the page and binds the channel of a domain; old: NULL, or its ring of the same port. 0 or -errno. */
+int xen_attach(struct shared_page *, struct shared_page *old, uint16_t domid, uint64_t gfn, uint32_t port);
 /* Dom0's own; *port is the kernel's end. */
 int xen_attach_dom0(struct shared_page *, uint32_t *port);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
@@ -43,7 +44,15 @@ static void *map_frame(uint16_t domid, uint64_t frame)
 	return page;
 }
 
-static int bind_port(struct shared_page *s, void *page, uint8_t mapped_by, uint16_t domid, uint32_t port)
+static void unbind_port(struct shared_page *s)
+{
+	if (s->port >= 0)
+		xenevtchn_unbind(evtchn, s->port);
+	s->port = -1;
+}
+
+/* old: NULL, or who may have the channel of this port. */
+static int bind_port(struct shared_page *s, void *page, uint8_t mapped_by, uint16_t domid, uint32_t port, struct shared_page *old)
 {
 	int err;
 
@@ -51,6 +60,10 @@ static int bind_port(struct shared_page *s, void *page, uint8_t mapped_by, uint1
 	if (!page)
 		return -ENOENT;
 	s->port = xenevtchn_bind_interdomain(evtchn, domid, port);
+	if (s->port < 0 && old) {
+		unbind_port(old);
+		s->port = xenevtchn_bind_interdomain(evtchn, domid, port);
+	}
 	if (s->port >= 0)
 		return 0;
 	err = -errno;
@@ -58,29 +71,35 @@ static int bind_port(struct shared_page *s, void *page, uint8_t mapped_by, uint1
 	return err ? err : -EINVAL;
 }
 
-int shared_attach(struct shared_page *s, uint16_t domid, uint32_t grant, uint64_t frame, uint32_t port)
+int shared_attach_over(struct shared_page *s, struct shared_page *old, uint16_t domid, uint32_t grant, uint64_t frame,
+		       uint32_t port)
 {
 	void *page = map_grant(domid, grant);
+	bool granted = page;
 
-	return page ? bind_port(s, page, BY_GRANT, domid, port) : bind_port(s, map_frame(domid, frame), BY_FRAME, domid, port);
+	return bind_port(s, granted ? page : map_frame(domid, frame), granted ? BY_GRANT : BY_FRAME, domid, port, old);
+}
+
+int shared_attach(struct shared_page *s, uint16_t domid, uint32_t grant, uint64_t frame, uint32_t port)
+{
+	return shared_attach_over(s, NULL, domid, grant, frame, port);
 }
 
 int shared_attach_grant(struct shared_page *s, uint16_t domid, uint32_t grant, uint32_t port)
 {
-	return bind_port(s, map_grant(domid, grant), BY_GRANT, domid, port);
+	return bind_port(s, map_grant(domid, grant), BY_GRANT, domid, port, NULL);
 }
 
 int shared_attach_file(struct shared_page *s, int fd, uint16_t domid, uint32_t port)
 {
 	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-	return page == MAP_FAILED ? -errno : bind_port(s, page, BY_FILE, domid, port);
+	return page == MAP_FAILED ? -errno : bind_port(s, page, BY_FILE, domid, port, NULL);
 }
 
 void shared_detach(struct shared_page *s)
 {
-	if (s->port >= 0)
-		xenevtchn_unbind(evtchn, s->port);
+	unbind_port(s);
 	if (s->page && s->mapped_by == BY_GRANT)
 		xengnttab_unmap(gnttab, s->page, 1);
 	else if (s->page && s->mapped_by == BY_FRAME)

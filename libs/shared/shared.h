@@ -19,6 +19,12 @@ int shared_open(void);
  * else by its frame; by a grant alone; or the file's, for dom0's own. 0 or -errno, and then nothing is attached.
  */
 int shared_attach(struct shared_page *, uint16_t domid, uint32_t grant, uint64_t frame, uint32_t port);
+/*
+ * As shared_attach(), to take the place of `old`, which was attached by the same port of the domain. A port has one channel: if
+ * old's is that one, it is given up, and old's port is -1 then; if this fails all the same, it led nowhere any more.
+ */
+int shared_attach_over(struct shared_page *, struct shared_page *old, uint16_t domid, uint32_t grant, uint64_t frame,
+		       uint32_t port);
 int shared_attach_grant(struct shared_page *, uint16_t domid, uint32_t grant, uint32_t port);
 int shared_attach_file(struct shared_page *, int fd, uint16_t domid, uint32_t port);
 void shared_detach(struct shared_page *);

@@ -184,11 +184,14 @@ void shared_unmask(int port) { (void)port; }
 int xen_death_port(void) { return DEATH_PORT; }
 void shared_notify(const struct shared_page *ring) { (void)ring; }
 
-int xen_attach(struct shared_page *ring, uint16_t domid, uint64_t gfn, uint32_t port)
+int xen_attach(struct shared_page *ring, struct shared_page *old, uint16_t domid, uint64_t gfn, uint32_t port)
 {
 	if (domid < 1 || domid > GUESTS || !guests[domid].alive || gfn == 7)
 		return -ENOENT;
 	(void)port;
+	/* As with a channel that is given up. */
+	if (old)
+		old->port = -1;
 	*ring = (struct shared_page){ &guests[domid].page, domid, 1 };
 	return 0;
 }

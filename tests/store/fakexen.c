@@ -5,7 +5,8 @@
  *
  * In the folder $FAKEXEN: dom<N>, a page, is the domain's store page, and the domain lives while the file exists;
  * shutdown<N> says that it has shut down. A datagram with a domain's number (32 bits) to the socket evtchn is that domain's
- * event, 0xffff is VIRQ_DOM_EXC. The daemon's events to a domain go to the socket guest<N>.
+ * event, by each port that is bound; 0xffff is VIRQ_DOM_EXC. A port that is bound cannot be bound once more. The daemon's events
+ * to a domain go to the socket guest<N>.
  *
  * Of consoles: grant<N>.<R> is the page of a grant but the store's, frame<N>.<F> that of a frame. A port of 2000+K of a domain is
  * console K's: its events come as 0x10000 + 16*N + K and go to the socket console<N>.<K>. conring is the hypervisor's log, its
@@ -39,6 +40,7 @@
 
 #define PORT_VIRQ 1
 #define PORT_DOMAIN 100
+#define PORT_SECOND 2048	/* of a domain that has a channel already, by another port */
 #define DOM_EXC 0xffffu
 #define PORT_LOG 2
 #define CON_RING 0xfffeu
@@ -50,6 +52,7 @@ struct xenevtchn_handle {
 	int fd;
 	struct sockaddr_un at;
 	char masked[PORTS], waits[PORTS];
+	uint16_t remote[PORTS];		/* the domain's port; 0: not bound */
 	int late[64], lates;		/* unmasked when the socket was full: it is readable, so they are found */
 };
 
@@ -148,16 +151,39 @@ xenevtchn_port_or_error_t xenevtchn_bind_virq(xenevtchn_handle *h, unsigned int 
 	return virq == VIRQ_CON_RING ? PORT_LOG : PORT_VIRQ;
 }
 
+/* Whose: the domain, or what says a console. */
+static uint32_t event_of(uint32_t port)
+{
+	return port >= PORT_CONSOLE ? port - PORT_CONSOLE + CONSOLES : port - (port >= PORT_SECOND ? PORT_SECOND : PORT_DOMAIN);
+}
+
+/* One of the ports that are the domain's; another is told later. */
+static uint32_t port_of_domain(xenevtchn_handle *h, uint32_t domid)
+{
+	uint32_t first = PORT_DOMAIN + domid, second = PORT_SECOND + domid;
+
+	if (second >= PORT_CONSOLE || !h->remote[second])
+		return first;
+	if (h->remote[first] && h->lates < 64)
+		h->late[h->lates++] = first;
+	return second;
+}
+
 xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *h, uint32_t domid, evtchn_port_t port)
 {
-	if (!exists("dom", domid) || port == 0 || port > 4095) {
+	int ours = port >= 2000 && port < 2016 ? PORT_CONSOLE + 16 * domid + port - 2000 : PORT_DOMAIN + domid;
+	int other = ours < PORT_CONSOLE ? PORT_SECOND + (int)domid : ours;
+	int bound = h->remote[ours] == port || h->remote[other] == port;
+
+	if (h->remote[ours])
+		ours = other;
+	if (!exists("dom", domid) || port == 0 || port > 4095 || bound || h->remote[ours]) {
 		errno = EINVAL;
 		return -1;
 	}
-	int ours = port >= 2000 && port < 2016 ? PORT_CONSOLE + 16 * domid + port - 2000 : PORT_DOMAIN + domid;
-
 	/* Events from before are nobody's. */
 	h->masked[ours] = h->waits[ours] = 0;
+	h->remote[ours] = port;
 	return ours;
 }
 
@@ -168,8 +194,8 @@ int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 	if (port >= PORT_CONSOLE)
 		in_console(at.sun_path, sizeof(at.sun_path), "console", (port - PORT_CONSOLE) / 16, (port - PORT_CONSOLE) % 16);
 	else
-		in_folder(at.sun_path, sizeof(at.sun_path), "guest", port - PORT_DOMAIN);
-	if (port >= PORT_DOMAIN)
+		in_folder(at.sun_path, sizeof(at.sun_path), "guest", event_of(port));
+	if (port >= PORT_DOMAIN && h->remote[port])
 		sendto(h->fd, "!", 1, MSG_DONTWAIT, (struct sockaddr *)&at, sizeof(at));
 	return 0;
 }
@@ -188,9 +214,9 @@ xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
 	do {
 		if (recv(h->fd, &said, sizeof(said), 0) != sizeof(said))
 			return -1;
-		port = said == DOM_EXC ? PORT_VIRQ : said == CON_RING ? PORT_LOG : PORT_DOMAIN + said;
-		if (said >= CONSOLES)
-			port = PORT_CONSOLE + said - CONSOLES;
+		port = said == DOM_EXC ? PORT_VIRQ : said == CON_RING ? PORT_LOG : PORT_CONSOLE + said - CONSOLES;
+		if (said < CON_RING)
+			port = port_of_domain(h, said);
 		if (port >= PORTS)
 			return -1;
 		h->waits[port] = h->masked[port];
@@ -201,8 +227,7 @@ xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *h)
 
 int xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)
 {
-	uint32_t said = port >= PORT_CONSOLE ? port - PORT_CONSOLE + CONSOLES : port >= PORT_DOMAIN ? port - PORT_DOMAIN :
-			port == PORT_LOG ? CON_RING : DOM_EXC;
+	uint32_t said = port >= PORT_DOMAIN ? event_of(port) : port == PORT_LOG ? CON_RING : DOM_EXC;
 
 	h->masked[port] = 0;
 	if (h->waits[port] && sendto(h->fd, &said, sizeof(said), MSG_DONTWAIT, (struct sockaddr *)&h->at, sizeof(h->at)) < 0 &&
@@ -215,6 +240,7 @@ int xenevtchn_unmask(xenevtchn_handle *h, evtchn_port_t port)
 int xenevtchn_unbind(xenevtchn_handle *h, evtchn_port_t port)
 {
 	h->masked[port] = h->waits[port] = 0;
+	h->remote[port] = 0;
 	return 0;
 }
 

@@ -207,6 +207,38 @@ def test_introduced_again(store):
     assert g.drain() == []
 
 
+def test_introduced_again_in_vain(store):
+    """A port that cannot be bound, a page that cannot be mapped: the domain keeps the ring that it has. Then by the same port, and
+    by another."""
+    g, page = store.guest(5), store.fake + "/dom5"
+    g.ask("WATCH", strings("x", "t"))
+    g.drain()
+
+    def refused(why, *words):
+        with pytest.raises(Error, match=why):
+            store.client().ask("INTRODUCE", strings(*words))
+        g.events = []
+        g.write("x", "1")
+        assert g.drain() == [("x", "t")]
+
+    refused("EINVAL", "5", "1", "4096")
+    os.rename(page, page + ".away")
+    os.mkdir(page)
+    refused("ENOENT", "5", "1", "2")
+    refused("ENOENT", "5", "1", "3")
+    os.rmdir(page)
+    os.rename(page + ".away", page)
+    for port in "2", "3", "3", "2":
+        store.client().ask("INTRODUCE", strings("5", "1", port))
+        g.events, g.rest = [], b""
+        g.write("x", "1")
+        assert g.drain() == []
+        g.ask("WATCH", strings("x", "t"))
+    g.drain()
+    refused("EINVAL", "5", "1", "4096")
+    store.check()
+
+
 def test_restart_keeps_all(store):
     """A kill between any two requests: values, watches, transactions and half a message are there afterwards."""
     c, g = store.client(), store.guest(5)
