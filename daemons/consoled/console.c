@@ -14,6 +14,7 @@
 #include "skel/log.h"
 #include "skel/mem.h"
 #include "skel/skel.h"
+#include "typed.h"
 
 #define WAKE_COST 512		/* of an event, in bytes */
 #define LIE_COST  8192
@@ -87,7 +88,7 @@ static void from_client(struct console *c)
 
 	if (!c->ring.page || c->pty.fd < 0)
 		return;
-	n = ring_read_from(c->ring.page, c->pty.fd);
+	n = typed_move(&c->host->slots, c->slot, c->host->typed, c->pty.fd, c->ring.page);
 	if (n > 0)
 		shared_notify(&c->ring);
 }
@@ -338,6 +339,7 @@ int console_attach(struct console *c, uint64_t ref, uint32_t port)
 	c->ref = ref;
 	c->remote = port;
 	ring_resume(c->ring.page, c->slot);
+	typed_give(&c->host->slots, c->slot, c->ring.page);
 	/* The guest may have waited for somebody who was not there. */
 	shared_notify(&c->ring);
 	turn(c);
@@ -348,7 +350,7 @@ void console_detach(struct console *c)
 {
 	if (c->ring.page) {
 		/* The next ring is another, of which nothing was counted. */
-		c->slot->batch_size = 0;
+		c->slot->batch_size = c->slot->typing = 0;
 		shared_detach(&c->ring);
 	}
 	c->masked = false;

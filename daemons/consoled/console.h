@@ -20,6 +20,7 @@ struct console_host {
 	struct loop *loop;
 	struct slots slots;
 	int kept[SLOTS];		/* ptys that the last process left, by slot; -1: none */
+	int typed;			/* the pipe of what is typed */
 	int inotify;
 	int log_dir;			/* -1: no logs */
 	struct log_limits log;

@@ -2,8 +2,6 @@
 #include "ring.h"
 
 #include <errno.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #define get(x) __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
 #define set(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELEASE)
@@ -45,18 +43,19 @@ uint32_t ring_room(const struct xencons_interface *page)
 	return used > IN ? 0 : IN - used;
 }
 
-ssize_t ring_read_from(struct xencons_interface *page, int fd)
+uint32_t ring_in_prod(const struct xencons_interface *page)
 {
-	uint32_t prod = get(page->in_prod), used = prod - get(page->in_cons), room = used > IN ? 0 : IN - used;
-	uint32_t at = prod % IN, first = IN - at < room ? IN - at : room;
-	struct iovec piece[2] = { { page->in + at, first }, { page->in, room - first } };
-	ssize_t n = room ? readv(fd, piece, 2) : 0;
+	return get(page->in_prod);
+}
 
-	if (n > 0) {
-		set(page->in_prod, prod + (uint32_t)n);
-		full_barrier();
-	}
-	return n;
+void ring_put(struct xencons_interface *page, uint32_t prod, const char *bytes, uint32_t n)
+{
+	if (n > IN || get(page->in_prod) != prod)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		page->in[(prod + i) % IN] = bytes[i];
+	set(page->in_prod, prod + n);
+	full_barrier();
 }
 
 void ring_resume(struct xencons_interface *page, const struct slot *slot)

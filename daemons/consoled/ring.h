@@ -9,7 +9,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 #include <xen/io/console.h>
 
 #include "slots.h"
@@ -20,8 +19,9 @@ int ring_receive(struct xencons_interface *, struct slot *);
 bool ring_ready(const struct xencons_interface *);
 /* How many bytes of input there is room for. */
 uint32_t ring_room(const struct xencons_interface *);
-/* Input from a descriptor into the ring, as much as there is room for: what read() returned. */
-ssize_t ring_read_from(struct xencons_interface *, int fd);
+/* Input into the ring, n bytes where there is room for them, if its producer index is still this: each byte once. */
+uint32_t ring_in_prod(const struct xencons_interface *);
+void ring_put(struct xencons_interface *, uint32_t prod, const char *bytes, uint32_t n);
 /* After a restart: the guest is told of bytes that the last process took and did not tell of. */
 void ring_resume(struct xencons_interface *, const struct slot *);
 

@@ -17,10 +17,12 @@
 #include "skel/log.h"
 #include "skel/mem.h"
 #include "skel/skel.h"
+#include "typed.h"
 
 #define AT_ONCE 64
 #define EVENTS_AT_ONCE 256
 #define STORE_WAIT 300		/* tenths of a second */
+#define TYPED "typed"		/* what the pipe is called with whoever starts us */
 
 static const struct budget_limits scan_limits = { .rate = 4, .burst = 40 };
 static struct server *the_server;
@@ -415,6 +417,7 @@ int server_init(struct server *v, int state_dir)
 	list_init(&v->host.late);
 	list_init(&v->host.doomed);
 	memset(v->host.kept, -1, sizeof(v->host.kept));
+	v->host.typed = -1;
 	v->host.loop = &v->loop;
 	err = slots_open(&v->host.slots, state_dir);
 	if (!err)
@@ -442,6 +445,10 @@ void server_take_fd(struct server *v, const char *name, int fd)
 {
 	int index = console_of_fd(&v->host, name);
 
+	if (!strcmp(name, TYPED) && v->host.typed < 0) {
+		v->host.typed = fd;
+		return;
+	}
 	if (index >= 0 && v->host.kept[index] < 0) {
 		v->host.kept[index] = fd;
 		return;
@@ -475,10 +482,24 @@ static void free_unclaimed(struct server *v)
 	}
 }
 
+static int open_typed(struct server *v)
+{
+	if (v->host.typed < 0) {
+		v->host.typed = typed_pipe();
+		if (v->host.typed < 0)
+			return v->host.typed;
+		skel_keep_lonely_fd(TYPED, v->host.typed);
+	}
+	typed_resume(&v->host.slots, v->host.typed);
+	return 0;
+}
+
 int server_start(struct server *v, int hypervisor_dir)
 {
-	int rc = store_watch(v->store, "@introduceDomain", "@");
+	int rc = open_typed(v);
 
+	if (!rc)
+		rc = store_watch(v->store, "@introduceDomain", "@");
 	if (!rc)
 		rc = store_watch(v->store, "@releaseDomain", "@");
 	if (rc)

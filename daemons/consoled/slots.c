@@ -20,7 +20,7 @@ struct head {
 #define NOWHERE UINT64_MAX
 #define AT_ONCE 2048u
 
-_Static_assert(sizeof(struct slot) <= SLOT_HEAD, "the header fits its page");
+_Static_assert(sizeof(struct slot) + SLOT_TYPED <= SLOT_HEAD, "the header and what is typed fit their page");
 
 static struct head *head_of(const struct slots *s)
 {
@@ -30,6 +30,11 @@ static struct head *head_of(const struct slots *s)
 static char *history(const struct slot *slot)
 {
 	return (char *)slot + SLOT_HEAD;
+}
+
+char *slot_typed(const struct slot *slot)
+{
+	return (char *)slot + SLOT_HEAD - SLOT_TYPED;
 }
 
 struct slot *slots_at(const struct slots *s, uint32_t index)

@@ -19,6 +19,7 @@
 #define SLOT_HEAD    4096u
 #define SLOTS	     4096u
 #define SLOT_HANDLE  16
+#define SLOT_TYPED   1024u
 
 struct slot {
 	uint32_t used;
@@ -36,6 +37,9 @@ struct slot {
 	uint32_t source_index;		/* the hypervisor's own log: how far it was read */
 	uint64_t pty_from;		/* if this is pty_pos, more may have gone out: as much as pty_at is beyond its place */
 	int64_t pty_at;			/* in the file; the kernel's note */
+	uint32_t typing;		/* what was typed is on its way to the ring (typed.c) */
+	uint32_t typed_prod;		/* the ring's producer index before it */
+	int64_t typed_at;		/* its end in the file; the kernel's note */
 };
 
 struct slots {
@@ -54,6 +58,9 @@ struct slot *slots_find(struct slots *, uint16_t domid, uint16_t number, const u
 struct slot *slots_new(struct slots *, uint16_t domid, uint16_t number, const uint8_t handle[SLOT_HANDLE], uint32_t *index);
 /* Gives its memory back. */
 void slots_free(struct slots *, uint32_t index);
+
+/* Room for what is typed. */
+char *slot_typed(const struct slot *);
 
 /* Copies len <= SLOT_HISTORY bytes to where the stream's next go, `offset` further on; slot_commit() makes them count. */
 void slot_put(struct slot *, const char *from, uint32_t len, uint32_t offset);

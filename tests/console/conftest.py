@@ -89,6 +89,15 @@ class World:
         assert until(lambda: self.read(path)), "no tty; the daemon's log:\n" + self.words()
         return self.read(path)
 
+    def ptys(self):
+        """Names of those that are kept."""
+        return [name for name in list(self.keeper.fds) if name != "typed"]
+
+    def forget_ptys(self):
+        for name in self.ptys():
+            for fd in self.keeper.fds.pop(name):
+                os.close(fd)
+
     def log(self, name):
         try:
             with open("%s/%s" % (self.logs, name), "rb") as f:

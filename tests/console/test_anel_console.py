@@ -79,9 +79,8 @@ def test_daemon_without_descriptor_store(world):
     a = Anel(world, "5")
     c.write(b"words")
     assert a.wait(b"words")
-    assert until(lambda: world.keeper.fds)
-    for fd in world.keeper.fds.popitem()[1]:
-        os.close(fd)
+    assert until(world.ptys)
+    world.forget_ptys()
     world.keeper.kill()
     c.write(b"more")
     assert a.wait(b"more")

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@
 #include "consoled/budget.h"
 #include "consoled/logfile.h"
 #include "consoled/ring.h"
+#include "consoled/typed.h"
 
 static char folder[] = "/tmp/anel-consoled-XXXXXX";
 static int dir;
@@ -286,9 +288,10 @@ static void test_liar(void **state)
 					UINT32_MAX - 2047 };
 	uint32_t index, *const words[] = { &page.in_cons, &page.in_prod, &page.out_cons, &page.out_prod };
 	struct slot *slot = slots_new(&slots, 5, 0, handle, &index);
-	int pipes[2];
+	int pipes[2], pipe = typed_pipe();
 	ssize_t n;
 
+	assert_true(pipe >= 0);
 	assert_int_equal(pipe2(pipes, O_NONBLOCK), 0);
 	srand(2);
 	for (int i = 0; i < 200000; i++) {
@@ -304,7 +307,7 @@ static void test_liar(void **state)
 		assert_int_equal(page.out_cons, page.out_prod);
 		assert_true(ring_room(&page) <= sizeof(page.in));
 		assert_int_equal(write(pipes[1], "some words", 10), 10);
-		n = ring_read_from(&page, pipes[0]);
+		n = typed_move(&slots, slot, pipe, pipes[0], &page);
 		assert_true(n <= (ssize_t)sizeof(page.in));
 		if (n < 10) {
 			char rest[16];
@@ -314,6 +317,7 @@ static void test_liar(void **state)
 		if (i % 5 == 0)
 			ring_resume(&page, slot);
 	}
+	close(pipe);
 	close(pipes[0]);
 	close(pipes[1]);
 }
@@ -360,6 +364,80 @@ static void test_pty_stopped_anywhere(void **state)
 	assert_int_equal(slot->pty_pos, before - 100);
 	close(pipes[0]);
 	close(pipes[1]);
+}
+
+static int in_pipe(int fd)
+{
+	int n;
+
+	assert_int_equal(ioctl(fd, FIONREAD, &n), 0);
+	return n;
+}
+
+/* Who starts with what memory and the pipe hold now has all that has left the pty, once. */
+static void check_typed(struct slots *copies, const struct slot *slot, int pipe, int rest, uint32_t begin)
+{
+	uint32_t index;
+	struct slot *copy = slots_find(copies, 5, 0, handle, &index);
+	int other = typed_pipe(), n;
+
+	memcpy(copy, slot, SLOT_HEAD);
+	if (in_pipe(pipe))
+		assert_int_equal(tee(pipe, other, SLOT_TYPED, SPLICE_F_NONBLOCK), in_pipe(pipe));
+	typed_resume(copies, other);
+	typed_give(copies, copy, &page);
+	n = page.in_prod - begin;
+	assert_int_equal(n + rest, 300);
+	for (int i = 0; i < n; i++)
+		assert_int_equal(page.in[MASK_XENCONS_IDX(begin + i, page.in)], of_stream(i));
+	close(other);
+}
+
+/* Stopped after each instruction of taking what was typed. */
+static void test_typed_stopped_anywhere(void **state)
+{
+	struct xencons_interface *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint32_t index, begin = UINT32_MAX - 100, moved = 0;
+	struct slot *slot = slots_new(&slots, 5, 0, handle, &index);
+	int pty[2], pipe = typed_pipe(), status, there;
+	struct slots copies;
+	pid_t child;
+
+	assert_ptr_not_equal(shared, MAP_FAILED);
+	assert_int_equal(pipe2(pty, O_NONBLOCK), 0);
+	assert_int_equal(mkdirat(dir, "copies", 0700), 0);
+	there = openat(dir, "copies", O_RDONLY | O_DIRECTORY);
+	assert_int_equal(slots_open(&copies, there), 0);
+	assert_non_null(slots_new(&copies, 5, 0, handle, &index));
+	shared->in_cons = shared->in_prod = begin;
+	for (int i = 0; i < 300; i++) {
+		char c = of_stream(i);
+
+		assert_int_equal(write(pty[1], &c, 1), 1);
+	}
+	child = fork();
+	if (child == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		typed_move(&slots, slot, pipe, pty[0], shared);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_EXITKILL), 0);
+	do {
+		page = *shared;
+		moved += in_pipe(pipe) != 0;
+		check_typed(&copies, slot, pipe, in_pipe(pty[0]), begin);
+	} while (step(child));
+	assert_true(moved && shared->in_prod == begin + 300 && !in_pipe(pipe));
+	slots_close(&copies);
+	unlinkat(there, "consoles", 0);
+	unlinkat(dir, "copies", AT_REMOVEDIR);
+	close(there);
+	close(pipe);
+	close(pty[0]);
+	close(pty[1]);
+	munmap(shared, sizeof(*shared));
 }
 
 static void test_slots(void **state)
@@ -425,6 +503,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_shared_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_liar, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pty_stopped_anywhere, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_typed_stopped_anywhere, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_slots, set_up, tear_down),
 		cmocka_unit_test(test_budget),
 	};
