@@ -15,7 +15,7 @@
 
 #define MAGIC 0x31726f7453656e41ull
 #define HEAD 4096u
-#define LOG_MIN (1u << 20)
+#define LOG_MIN (512u << 10)
 /* Left for the record under way when a new file is due. */
 #define LOG_SPARE (64u << 10)
 
@@ -33,12 +33,61 @@ static uint64_t pages(uint64_t n)
 
 static void use(struct journal *j, struct journal_head *head, size_t size)
 {
-	if (j->head)
-		munmap(j->head, j->size);
 	j->head = head;
 	j->size = size;
 	j->log = (char *)head + head->log_at;
 	j->room = head->log_size;
+}
+
+static void drop_spare(struct journal *j)
+{
+	if (j->spare)
+		munmap(j->spare, j->spare_size);
+	j->spare = NULL;
+}
+
+void journal_close(struct journal *j)
+{
+	drop_spare(j);
+	munmap(j->head, j->size);
+	j->head = NULL;
+}
+
+/* The spare file, if it is neither too small nor much too large, or a new one. 0 or -errno. */
+static int get_spare(struct journal *j, size_t size)
+{
+	int err, fd;
+
+	if (j->spare && j->spare_size >= size && j->spare_size / 4 <= size)
+		return 0;
+	drop_spare(j);
+	fd = openat(j->dir, "journal.new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	err = posix_fallocate(fd, 0, size);
+	if (!err) {
+		j->spare = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (j->spare == MAP_FAILED) {
+			err = errno;
+			j->spare = NULL;
+		}
+	}
+	close(fd);
+	j->spare_size = size;
+	return -err;
+}
+
+/* The two files change names; or the new one takes the old one's, which is gone then. */
+static int change_names(struct journal *j)
+{
+	if (j->head && renameat2(j->dir, "journal.new", j->dir, "journal", RENAME_EXCHANGE) == 0)
+		return 0;
+	if (renameat(j->dir, "journal.new", j->dir, "journal") < 0)
+		return -errno;
+	if (j->head)
+		munmap(j->head, j->size);
+	j->head = NULL;
+	return 0;
 }
 
 int journal_renew(struct journal *j, struct store *s, uint64_t instance)
@@ -46,29 +95,24 @@ int journal_renew(struct journal *j, struct store *s, uint64_t instance)
 	size_t snapshot_size, size;
 	void *snapshot = snapshot_write(s, &snapshot_size);
 	uint64_t log_size = pages(snapshot_size * 2 > LOG_MIN ? snapshot_size * 2 : LOG_MIN);
-	struct journal_head *head = MAP_FAILED;
-	int err, fd = openat(j->dir, "journal.new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	struct journal_head *head;
+	int err;
 
-	size = HEAD + pages(snapshot_size) + log_size;
-	err = fd < 0 ? errno : posix_fallocate(fd, 0, size);
+	err = get_spare(j, HEAD + pages(snapshot_size) + log_size);
 	if (!err) {
-		head = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		err = head == MAP_FAILED ? errno : 0;
-	}
-	if (fd >= 0)
-		close(fd);
-	if (!err) {
+		head = j->spare;
+		size = j->spare_size;
+		log_size = size - HEAD - pages(snapshot_size);
 		*head = (struct journal_head){ MAGIC, instance, snapshot_size, HEAD + pages(snapshot_size), log_size, 0 };
 		memcpy((char *)head + HEAD, snapshot, snapshot_size);
 		__asm__ volatile("" ::: "memory");
-		err = renameat(j->dir, "journal.new", j->dir, "journal") < 0 ? errno : 0;
+		err = change_names(j);
 	}
 	free(snapshot);
-	if (err) {
-		if (head != MAP_FAILED)
-			munmap(head, size);
-		return -err;
-	}
+	if (err)
+		return err;
+	j->spare = j->head;
+	j->spare_size = j->size;
 	j->instance = instance;
 	use(j, head, size);
 	return 0;

@@ -57,18 +57,18 @@ static struct node *root_of(const struct request *r)
 	return r->tx && r->tx->root ? r->tx->root : r->store->root;
 }
 
-/* Notes in the transaction what was looked at. Beyond its quota the transaction ends. */
-static int note(struct request *r, const char *path, bool children)
+/* Notes in the transaction what was looked at, and is there or is NULL. Beyond its quota the transaction ends. */
+static int note(struct request *r, const char *path, const struct node *n, bool children)
 {
 	if (!r->tx)
 		return 0;
 	if (!r->conn->privileged && r->tx->seen_count >= r->store->quota[QUOTA_TX_NODES])
 		return -ENOSPC;
-	tx_note(r->tx, path, children);
+	tx_note(r->tx, path, n, children);
 	return 0;
 }
 
-static int note_part(struct request *r, const char *path, size_t len)
+static int note_part(struct request *r, const char *path, size_t len, const struct node *n)
 {
 	char part[XENSTORE_ABS_PATH_MAX];
 
@@ -76,7 +76,7 @@ static int note_part(struct request *r, const char *path, size_t len)
 		return 0;
 	memcpy(part, len ? path : "/", len ? len : 1);
 	part[len ? len : 1] = 0;
-	return note(r, part, false);
+	return note(r, part, n, false);
 }
 
 static bool may(const struct request *r, const struct node *n, unsigned need)
@@ -92,10 +92,10 @@ static int look_up(struct request *r, const char *path, unsigned need, bool chil
 {
 	const char *rest;
 	struct node *n = tree_nearest(root_of(r), path, &rest);
-	int err = note(r, path, children);
+	int err = note(r, path, *rest ? NULL : n, children);
 
 	if (!err && *rest)
-		err = note_part(r, path, rest - path);
+		err = note_part(r, path, rest - path, n);
 	if (err)
 		return err;
 	if (!may(r, n, need))
@@ -213,13 +213,13 @@ static int may_change(struct request *r, const char *path, bool *is_new)
 	const char *rest;
 	struct node *n = tree_nearest(root_of(r), path, &rest);
 	uint32_t created = r->tx ? r->tx->created : 0;
-	int err = note(r, path, false);
+	int err = note(r, path, *rest ? NULL : n, false);
 
 	/* A new node depends on its parent's permissions. */
 	if (!err && *rest)
-		err = note_part(r, path, rest - path);
+		err = note_part(r, path, rest - path, n);
 	for (const char *p = *rest ? strchr(rest + 1, '/') : NULL; !err && p; p = strchr(p + 1, '/'))
-		err = note_part(r, path, p - path);
+		err = note_part(r, path, p - path, NULL);
 	if (err)
 		return err;
 	if (!may(r, n, PERM_WRITE))
@@ -292,11 +292,13 @@ int req_rm(struct request *r)
 		err = look_up(r, path, PERM_WRITE, false, &n);
 	/* Gone already is fine, if its parent is there. */
 	if (err == -ENOENT) {
-		err = note_part(r, path, strrchr(path, '/') - path);
+		n = tree_nearest(root_of(r), path, &rest);
+		if (strchr(rest + 1, '/'))
+			n = NULL;
+		err = note_part(r, path, strrchr(path, '/') - path, n);
 		if (err)
 			return err;
-		tree_nearest(root_of(r), path, &rest);
-		return strchr(rest + 1, '/') ? -ENOENT : request_ok(r);
+		return n ? request_ok(r) : -ENOENT;
 	}
 	if (err)
 		return err;

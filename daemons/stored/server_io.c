@@ -37,17 +37,25 @@ static uint64_t backlog(const struct client *cl)
 	return cl->conn->out_end - slot_out(cl->slot);
 }
 
-/* 1: a whole message is there; 0: not yet; -EPROTO: it cannot be one. */
-static int next_message(const struct client *cl, struct xsd_sockmsg *msg)
+/* Bytes that have come and were not executed. */
+static uint64_t unexecuted(const struct client *cl)
 {
 	uint64_t pos = cl->conn->in_pos, end = slot_in(cl->slot);
 
-	if (end < pos + sizeof(*msg))
+	return end > pos ? end - pos : 0;
+}
+
+/* 1: a whole message is there; 0: not yet; -EPROTO: it cannot be one. */
+static int next_message(const struct client *cl, struct xsd_sockmsg *msg)
+{
+	uint64_t there = unexecuted(cl);
+
+	if (there < sizeof(*msg))
 		return 0;
-	slot_copy(cl->slot, pos, msg, sizeof(*msg));
+	slot_copy(cl->slot, cl->conn->in_pos, msg, sizeof(*msg));
 	if (msg->len > XENSTORE_PAYLOAD_MAX)
 		return -EPROTO;
-	return end >= pos + sizeof(*msg) + msg->len;
+	return there >= sizeof(*msg) + msg->len;
 }
 
 /* XS_INTRODUCE acts on the world outside: that comes first, and the record says how it went. */
@@ -153,10 +161,15 @@ static bool execute_in_socket(struct server *v, struct client *cl)
 /* Do its requests come one at a time? */
 static void note_habit(struct client *cl, uint32_t n)
 {
-	struct xsd_sockmsg msg;
-	bool alone = next_message(cl, &msg) > 0 && slot_in(cl->slot) - cl->conn->in_pos == sizeof(msg) + msg.len &&
-		     n >= sizeof(msg) + msg.len;
+	uint64_t there = unexecuted(cl);
+	bool alone = there >= sizeof(struct xsd_sockmsg) && there <= n;
 
+	if (alone) {
+		struct xsd_sockmsg msg;
+
+		slot_copy(cl->slot, cl->conn->in_pos, &msg, sizeof(msg));
+		alone = there == sizeof(msg) + (uint64_t)msg.len;
+	}
 	if (!alone)
 		cl->alone = -HABIT;
 	else if (cl->alone <= 0)
@@ -215,7 +228,7 @@ static bool receive(struct server *v, struct client *cl)
 
 bool server_serve(struct server *v, struct client *cl)
 {
-	int turn, ready = 0;
+	int turn, ready = 1;
 	bool executed = false;
 	struct xsd_sockmsg msg;
 
@@ -246,7 +259,7 @@ bool server_serve(struct server *v, struct client *cl)
 		server_break(v, cl, XENSTORE_ERROR_PROTO);
 		return false;
 	}
-	cl->more = next_message(cl, &msg) > 0;
+	cl->more = ready > 0 && next_message(cl, &msg) > 0;
 	/* A client that has too much to read gets its next turn when it has read. */
 	return backlog(cl) < BACKLOG_REQUESTS && (cl->readable || cl->more);
 }

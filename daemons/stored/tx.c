@@ -2,6 +2,7 @@
 #include "tx.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xen/io/xs_wire.h>
@@ -112,16 +113,46 @@ int change_apply(struct store *s, struct node **root, const struct change *ch, b
 	return created;
 }
 
+/* Transactions that ended: the next ones have their memory. */
+#define SPARE 64
+static struct tx *spare[SPARE];
+static unsigned spares;
+
 struct tx *tx_new(struct store *s, struct conn *c, uint32_t id)
 {
-	struct tx *tx = mem_zalloc(sizeof(*tx));
+	struct tx *tx = spares ? spare[--spares] : mem_alloc(sizeof(*tx));
 
+	memset(tx, 0, offsetof(struct tx, space));
 	tx->id = id;
+	tx->seen = tx->few;
+	tx->seen_room = TX_FEW;
 	tx->base = node_get(s->root);
 	tx->root = node_get(s->root);
 	list_init(&tx->changes);
 	list_append(&c->tx_list, &tx->of_conn);
 	return tx;
+}
+
+static void *get_space(struct tx *tx, size_t size)
+{
+	void *at = tx->space + tx->used;
+
+	if (size > TX_SPACE - tx->used)
+		return mem_alloc(size);
+	tx->used += (size + 7) & ~7u;
+	return at;
+}
+
+static void give_back(struct tx *tx, void *p)
+{
+	if ((char *)p < tx->space || (char *)p >= tx->space + TX_SPACE)
+		free(p);
+}
+
+static void free_table(struct tx *tx)
+{
+	if (tx->seen != tx->few)
+		free(tx->seen);
 }
 
 void tx_doom(struct tx *tx)
@@ -131,16 +162,16 @@ void tx_doom(struct tx *tx)
 	list_each_safe(ch, next, &tx->changes, struct tx_change, of_tx) {
 		list_remove(&ch->of_tx);
 		perms_put(ch->change.perms);
-		free(ch);
+		give_back(tx, ch);
 	}
 	for (uint32_t i = 0; i < tx->seen_room; i++)
 		while (tx->seen[i]) {
 			struct tx_seen *gone = tx->seen[i];
 
 			tx->seen[i] = gone->next;
-			free(gone);
+			give_back(tx, gone);
 		}
-	free(tx->seen);
+	free_table(tx);
 	tx->seen = NULL;
 	tx->seen_count = tx->seen_room = 0;
 	node_put(tx->root);
@@ -153,7 +184,10 @@ void tx_free(struct tx *tx)
 {
 	tx_doom(tx);
 	list_remove(&tx->of_conn);
-	free(tx);
+	if (spares < SPARE)
+		spare[spares++] = tx;
+	else
+		free(tx);
 }
 
 struct tx *tx_find(struct conn *c, uint32_t id)
@@ -186,7 +220,7 @@ static struct tx_seen *find_seen(struct tx *tx, const char *path, uint32_t hash)
 
 static void grow_seen(struct tx *tx)
 {
-	uint32_t room = tx->seen_room ? tx->seen_room * 4 : 16;
+	uint32_t room = tx->seen_room ? tx->seen_room * 4 : TX_FEW;
 	struct tx_seen **more = mem_zalloc(room * sizeof(*more));
 
 	for (uint32_t i = 0; i < tx->seen_room; i++)
@@ -197,21 +231,21 @@ static void grow_seen(struct tx *tx)
 			seen->next = more[seen->hash % room];
 			more[seen->hash % room] = seen;
 		}
-	free(tx->seen);
+	free_table(tx);
 	tx->seen = more;
 	tx->seen_room = room;
 }
 
-void tx_add_seen(struct tx *tx, const char *path, uint64_t gen, uint64_t child_gen, bool children)
+static void add_seen(struct tx *tx, const char *path, uint32_t hash, uint64_t gen, uint64_t child_gen, bool children)
 {
 	size_t len = strlen(path) + 1;
-	struct tx_seen *seen = mem_alloc(sizeof(*seen) + len);
+	struct tx_seen *seen = get_space(tx, sizeof(*seen) + len);
 
 	if (tx->seen_count >= tx->seen_room)
 		grow_seen(tx);
 	seen->gen = gen;
 	seen->child_gen = child_gen;
-	seen->hash = hash_of(path);
+	seen->hash = hash;
 	seen->children = children;
 	memcpy(seen->path, path, len);
 	seen->next = tx->seen[seen->hash % tx->seen_room];
@@ -219,20 +253,27 @@ void tx_add_seen(struct tx *tx, const char *path, uint64_t gen, uint64_t child_g
 	tx->seen_count++;
 }
 
-void tx_note(struct tx *tx, const char *path, bool children)
+void tx_add_seen(struct tx *tx, const char *path, uint64_t gen, uint64_t child_gen, bool children)
+{
+	add_seen(tx, path, hash_of(path), gen, child_gen, children);
+}
+
+void tx_note(struct tx *tx, const char *path, const struct node *n, bool children)
 {
 	struct tx_seen *seen;
-	struct node *n;
+	uint32_t hash;
 
 	if (!tx->base)
 		return;
-	seen = find_seen(tx, path, hash_of(path));
+	hash = hash_of(path);
+	seen = find_seen(tx, path, hash);
 	if (seen) {
 		seen->children |= children;
 		return;
 	}
-	n = tree_find(tx->base, path);
-	tx_add_seen(tx, path, n ? n->gen : 0, n ? n->child_gen : 0, children);
+	if (tx->root != tx->base)
+		n = tree_find(tx->base, path);
+	add_seen(tx, path, hash, n ? n->gen : 0, n ? n->child_gen : 0, children);
 }
 
 void tx_settle(struct store *s, struct tx *tx)
@@ -250,7 +291,7 @@ void tx_settle(struct store *s, struct tx *tx)
 struct tx_change *tx_add_change(struct tx *tx, const struct change *ch)
 {
 	size_t path_len = strlen(ch->path) + 1;
-	struct tx_change *copy = mem_alloc(sizeof(*copy) + path_len + ch->len);
+	struct tx_change *copy = get_space(tx, sizeof(*copy) + path_len + ch->len);
 
 	copy->change = *ch;
 	copy->change.path = memcpy(copy->bytes, ch->path, path_len);

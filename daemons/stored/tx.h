@@ -26,6 +26,9 @@ struct change {
  */
 int change_apply(struct store *, struct node **root, const struct change *, bool real);
 
+#define TX_FEW	 8u
+#define TX_SPACE 384u
+
 struct tx {
 	struct list of_conn;
 	uint32_t id;
@@ -36,13 +39,16 @@ struct tx {
 	struct tx_seen **seen;		/* hash of what was looked at */
 	uint32_t seen_count, seen_room;
 	struct list changes;
+	struct tx_seen *few[TX_FEW];	/* the first `seen` */
+	uint32_t used;			/* of space */
+	char space[TX_SPACE] __attribute__((aligned(8)));	/* the first that is noted: most need no more */
 };
 
 struct tx *tx_new(struct store *, struct conn *, uint32_t id);
 void tx_free(struct tx *);
 struct tx *tx_find(struct conn *, uint32_t id);
-/* Path was looked at: its value and permissions, or with children its list of children too. */
-void tx_note(struct tx *, const char *path, bool children);
+/* Path was looked at: its value and permissions, or with children its list of children too. n: what root has there, or NULL. */
+void tx_note(struct tx *, const char *path, const struct node *n, bool children);
 /* Before root or created is looked at. */
 void tx_settle(struct store *, struct tx *);
 void tx_change(struct store *, struct tx *, const struct change *);

@@ -21,7 +21,8 @@ void *mem_alloc(size_t size)
 
 void *mem_zalloc(size_t size)
 {
-	return checked(calloc(1, size ? size : 1));
+	/* calloc() does not look among what this thread has freed (glibc's tcache, which ends here). */
+	return size <= 1032 ? memset(mem_alloc(size), 0, size) : checked(calloc(1, size));
 }
 
 void *mem_realloc(void *old, size_t size)

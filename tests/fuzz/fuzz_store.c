@@ -278,7 +278,7 @@ static void die(void)
 	server.store.on_gone = NULL;
 	store_free(&server.store);
 	free(server.by_port);
-	munmap(server.journal.head, server.journal.size);
+	journal_close(&server.journal);
 	slots_unmap(&server.slots);
 	close(server.slots.fd);
 	memset(sources, 0, sizeof(sources));
@@ -303,7 +303,7 @@ static void compare(void)
 	CHECK(journal_load(&journal, folder, &copy, server.journal.instance) == 1);
 	b = state(&copy, &b_size);
 	CHECK(a_size == b_size && !memcmp(a, b, a_size));
-	munmap(journal.head, journal.size);
+	journal_close(&journal);
 	store_free(&copy);
 	free(a);
 	free(b);
@@ -471,6 +471,7 @@ static void end(void)
 		if (peers[i].fd >= 0)
 			close(peers[i].fd);
 	unlinkat(folder, "journal", 0);
+	unlinkat(folder, "journal.new", 0);
 	unlinkat(folder, "connections", 0);
 }
 
