@@ -233,10 +233,14 @@ long ext_op(unsigned cmd, u64 arg1, u64 arg2);	/* one mmuext_op */
 /* A window of empty addresses whose page tables exist; slots 0..511 */
 void *window(unsigned slot);
 
-/* ---- user mode (vCPU 0) ---------------------------------------------------------------------------------------- */
+/* ---- user mode ------------------------------------------------------------------------------------------------- */
 
 #define USER_BASE 0x40000000UL
-bool user_init(void);			/* user page tables and kernel stack in place; again after a test that replaced them */
+/*
+ * User page tables, which all vCPUs have together, and the calling vCPU's kernel stack in place; again after a test that replaced
+ * them. vCPU 0 is the first.
+ */
+bool user_init(void);
 long user_map(u64 va, u64 pte);		/* within 2 MiB of USER_BASE */
 u64 user_l4_mfn(void);
 void user_relink(void);			/* links its tables in its root again, after a test has linked others */

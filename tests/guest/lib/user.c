@@ -3,7 +3,7 @@
 #include "guest.h"
 
 static u64 *table[4];	/* L4, L3, L2, L1 */
-static char user_kstack[STACK_SIZE] __attribute__((aligned(STACK_SIZE)));
+static char user_kstacks[MAX_CPUS][STACK_SIZE] __attribute__((aligned(STACK_SIZE)));
 
 u64 user_l4_mfn(void)
 {
@@ -22,6 +22,8 @@ long user_map(u64 va, u64 pte)
 
 bool user_init(void)
 {
+	char *kstack = user_kstacks[this_cpu()->id];
+
 	if (!table[0]) {
 		for (int i = 0; i < 4; i++)
 			table[i] = page_alloc();
@@ -33,9 +35,9 @@ bool user_init(void)
 		if (ext_op(MMUEXT_PIN_L4_TABLE, mfn_of(table[0]), 0))
 			return false;
 	}
-	*(unsigned *)user_kstack = 0;
+	*(unsigned *)kstack = this_cpu()->id;
 	return !ext_op(MMUEXT_NEW_USER_BASEPTR, mfn_of(table[0]), 0) &&
-	       !HCALL2(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS, user_kstack + STACK_SIZE);
+	       !HCALL2(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS, kstack + STACK_SIZE);
 }
 
 void user_frame(struct frame *f, u64 rip)
