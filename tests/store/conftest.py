@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The store's daemon on this machine, with Xen's libraries replaced by files."""
 import os
+import socket
 import sys
 import tempfile
 
@@ -58,6 +59,15 @@ class Store:
 
     def check(self):
         assert self.client().ask("CONTROL", strings("check")) == b"OK\0"
+
+    def control(self, words):
+        """An answer of the control socket."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.connect(self.folder + "/state/control")
+            s.send(words.encode())
+            answer = s.recv(8192)
+        assert answer[0] == 0, answer
+        return answer[1:].decode()
 
     def close(self):
         for c in self.clients:

@@ -358,6 +358,42 @@ def test_flood(store, floods):
     assert gaps[0] <= 2 * floods + 2 and max(gaps[1:]) <= 2 * floods, gaps
 
 
+def test_clients_come_and_go(store):
+    """Each comes, asks and leaves: alone, beside ones that ask nothing, in pieces or much, and beside one that floods."""
+    rng = random.Random(3)
+
+    def come_and_go(n):
+        for i in range(n):
+            c = SocketClient(store.socket)
+            send_in_pieces(c, struct.pack("<IIII", 2, i, 0, 2) + b"/\0", rng)
+            assert c.message()[1] == i
+            for _ in range(rng.choice([0, 0, 0, 20])):
+                c.read("/")
+            c.close()
+
+    come_and_go(100)
+    silent = [store.client() for _ in range(10)]
+    come_and_go(100)
+    stop = threading.Event()
+
+    def flood():
+        c, body = SocketClient(store.socket), strings("/flood") + b"x"
+        while not stop.is_set():
+            c.s.sendall((struct.pack("<IIII", 11, 1, 0, len(body)) + body) * 200)
+            for _ in range(200):
+                c.message()
+
+    flooder = threading.Thread(target=flood, daemon=True)
+    flooder.start()
+    come_and_go(100)
+    stop.set()
+    flooder.join(20)
+    for c in silent:
+        assert c.read("/") == ""
+    store.check()
+    assert until(lambda: store.control("status").startswith("clients %d\n" % len(store.clients)))
+
+
 class Worker(threading.Thread):
     """Writes its own node and reads it back; adds to a number that all share; counts events on its neighbour's node."""
 
