@@ -144,7 +144,6 @@ KILL_DOMD = "kill -9 $(cat /run/anel-domd.pid)"
 LOST = "the link to the other side is lost"
 
 
-@pytest.mark.anel
 def test_failures_before(clean):
     """What fails before the other host has all of the guest leaves it here."""
     g = guest(clean[0], "only", memory=128).create()
