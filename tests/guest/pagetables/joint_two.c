@@ -193,6 +193,13 @@ static void sees(int user, int kernel, const int *upper, int upper_user)
 
 static const int nothing[UPPERS];
 
+/* vCPU 1 takes it at its next call of the kernel: rounds that begin after that are on it. */
+static void change_root(u64 *root, u64 mfn)
+{
+	__atomic_store_n(root, mfn, __ATOMIC_SEQ_CST);
+	EXPECT(WAIT_FOR(!READ_ONCE(*root), 20 * SEC));
+}
+
 static void link_lower(int kernel, int user, bool user_first)
 {
 	for (int i = 0; i < 2; i++)
@@ -316,7 +323,7 @@ CASE(joint_two_vcpus_roots, "roots are pinned, unpinned, changed and given back 
 		r[LOWER >> 39] = link(which);
 		NEED(!page_ro(r));
 		EXPECT_RC(ext_op(MMUEXT_PIN_L4_TABLE, mfn_of(r), 0), 0);
-		new_user = mfn_of(r);
+		change_root(&new_user, mfn_of(r));
 		sees(which, 1, nothing, 0);
 		if (n)
 			EXPECT_RC(page_rw(old), 0);
@@ -329,7 +336,7 @@ CASE(joint_two_vcpus_roots, "roots are pinned, unpinned, changed and given back 
 		flush();
 		sees(3 - which, 1, nothing, 0);
 	}
-	new_user = user_l4_mfn();
+	change_root(&new_user, user_l4_mfn());
 	sees(1, 1, nothing, 0);
 	EXPECT_RC(page_rw(root[1]), 0);
 	/* The same with a kernel's root. */
@@ -337,7 +344,7 @@ CASE(joint_two_vcpus_roots, "roots are pinned, unpinned, changed and given back 
 	memset(other + 256, 0, 16 * sizeof(*other));
 	NEED(!page_ro(other) && !ext_op(MMUEXT_PIN_L4_TABLE, mfn_of(other), 0));
 	for (int n = 0; n < 4 && !case_bad(); n++) {
-		new_kernel = mfn_of(other);
+		change_root(&new_kernel, mfn_of(other));
 		sees(1, 1, upper, 0);
 		upper[0] = upper[7] = 1 + n % 2;
 		EXPECT_RC(set_pte(mfn_of(other) << PAGE_SHIFT | UPPER * 8, link(upper[0])), 0);
@@ -345,7 +352,7 @@ CASE(joint_two_vcpus_roots, "roots are pinned, unpinned, changed and given back 
 		link_upper(0, 3 - upper[0]);
 		flush();
 		sees(1, 1, upper, 0);
-		new_kernel = mfn_of((void *)start_info->pt_base);
+		change_root(&new_kernel, mfn_of((void *)start_info->pt_base));
 		sees(1, 1, (int [UPPERS]){ 3 - upper[0] }, 0);
 	}
 	EXPECT_HEX(report->ever[1], NONE);
