@@ -4,6 +4,7 @@
 checks what must hold then. Put into dom0 and run there by tests/system/test_kills.py: /run/idle is a guest's kernel, looks.py and what
 it needs are beside. A line of sums a verb; exit code 1 with the story of the first thing that was wrong."""
 import collections
+import glob
 import json
 import os
 import random
@@ -132,6 +133,7 @@ class Verb:
     """A verb, and what comes before it. names(done): the guests that there are when it is done, or when nothing of it is."""
     guests = ("k",)         # made at first
     linux = False
+    memory = 96             # of a guest of Linux, MiB
 
     def __init__(self):
         self.turn = 0
@@ -139,7 +141,7 @@ class Verb:
     def open(self):
         for g in self.guests:
             if self.linux:
-                make(g, "here is a shell", kernel="/boot/vmlinuz", ramdisk="/boot/guest-initrd", memory=96, extra="console=hvc0")
+                make(g, "here is a shell", kernel="/boot/vmlinuz", ramdisk="/boot/guest-initrd", memory=self.memory, extra="console=hvc0")
             else:
                 make(g)
 
@@ -337,6 +339,7 @@ class BlockQcow2(Block):
 
 class Network(Verb):
     linux = True
+    memory = 512            # Linux 6.1 loses 1 MiB with each card that goes, on Debian's Xen as here
 
     def words(self):
         return ("anel", "network-attach", "k", "bridge=xenbr0") if self.turn % 2 else ("anel", "network-detach", "k", "0")
@@ -449,6 +452,18 @@ def differ(had):
     return "\n".join(["- " + w for w in had if w not in now] + ["+ " + w for w in now if w not in had])
 
 
+def consoles_closed():
+    """Nothing, or a guest's log that anel-consoled still has: it hears of a guest's end when its turn comes."""
+    folder = "/proc/%d/fd" % alive_pid("anel-consoled")
+    for fd in os.listdir(folder):
+        try:
+            if "/guest-" in os.readlink(os.path.join(folder, fd)):
+                return "anel-consoled has a guest's log open"
+        except OSError:
+            pass    # closed since
+    return None
+
+
 def frames():
     last = -1
     for _ in range(100):
@@ -481,7 +496,7 @@ def work(name, kills, rng):
     for d in DAEMONS:
         kill(d)
     verb.close()
-    until(lambda: settled([]))
+    until(lambda: settled([]) or consoles_closed())
     before, had, stay, free = kept(), memory(), staying(), frames()
     verb.turn = 0
     verb.open()
@@ -523,6 +538,9 @@ def story():
         print("$ %s\n%s" % (" ".join(words), run(*words)[1]))
     for d in DAEMONS:
         print("$ %s's log\n%s" % (d, run("tail", "-n", "15", "/var/log/%s.log" % d)[1]))
+    for path in glob.glob("/var/log/xen/console/guest-*.log"):
+        print("$ %s\n%s" % (path, run("tail", "-n", "120", path)[1]))
+    print("$ the hypervisor's log\n%s" % "\n".join(run("anel", "dmesg")[1].splitlines()[-20:]))
 
 
 def main():
