@@ -114,7 +114,8 @@ class Bench:
 
     def boot(self, side, number, samples):
         host = machine.Machine("move-%s%d" % (side, number), kernel=KERNELS[side], kernel_args="quiet", boot_timeout=400,
-                               cpu=machine.PEER_CPU, by_instructions=self.by_instructions)
+                               cpu=machine.PEER_CPU, append=machine.PEER_WORDS if side == "Xen" else "",
+                               by_instructions=self.by_instructions)
         try:
             host.run("mount -t tmpfs -o size=400m save /mnt")
             (self.xen if side == "Xen" else self.anel)(host, samples)

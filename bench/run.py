@@ -26,7 +26,8 @@ from rows import ROWS       # noqa: E402
 OUT = os.path.join(TOP, "build/bench")
 KERNELS = {"xen": os.path.join(TOP, "build/images/peer-xen"), "anel": os.path.join(TOP, "build/release/hypervisor/anel")}
 MEMORY_GIB = 3
-NO_POLLING = {"xen": "", "anel": "idle_poll=0"}     # of an idle CPU, which is no work, where instructions are counted
+WORDS = {"xen": machine.PEER_WORDS, "anel": ""}     # without them a guest of Debian's Xen dies now and then amid a row
+NO_POLLING = {"xen": machine.PEER_WORDS, "anel": "idle_poll=0"}     # of an idle CPU, which is no work, where instructions are counted
 FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-std=gnu17"]
 
 
@@ -91,7 +92,7 @@ def measure(side, number, chosen, samples, counted, cpus):
     if counted:
         extra += ["-plugin", "file=%s/count.so,out=%s%s" % (OUT, counts, functions_of(side, name))]
     host = machine.Machine(name, smp=cpus, mem="%dG" % MEMORY_GIB, cpu=machine.PEER_CPU, kernel=KERNELS[side],
-                           kernel_args="quiet", append=NO_POLLING[side] if counted else "", extra=extra, boot_timeout=400)
+                           kernel_args="quiet", append=(NO_POLLING if counted else WORDS)[side], extra=extra, boot_timeout=400)
     try:
         host.run("mkdir -p /run/bench && tar xf /dev/vdc -C /run/bench")
         run = suites.Run(side, host, samples, counts)
