@@ -27,7 +27,7 @@ OUT = os.path.join(TOP, "build/bench")
 KERNELS = {"xen": os.path.join(TOP, "build/images/peer-xen"), "anel": os.path.join(TOP, "build/release/hypervisor/anel")}
 MEMORY_GIB = 3
 WORDS = {"xen": machine.PEER_WORDS, "anel": ""}     # without them a guest of Debian's Xen dies now and then amid a row
-NO_POLLING = {"xen": machine.PEER_WORDS, "anel": "idle_poll=0"}     # of an idle CPU, which is no work, where instructions are counted
+NO_POLLING = dict(WORDS, anel="idle_poll=0")     # of an idle CPU, which is no work, where instructions are counted
 FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-std=gnu17"]
 
 
